@@ -1,0 +1,1 @@
+"""The program on the Raspberry Pi: input comes in, a model answers, results go out over MQTT."""

@@ -1,0 +1,1 @@
+"""One pipeline: source, preprocessing, runtime, postprocessing; a killable child process."""

@@ -1,0 +1,1 @@
+"""Runtimes behind one protocol; the main process never imports one."""

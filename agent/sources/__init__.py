@@ -1,0 +1,1 @@
+"""Inputs behind one protocol; each reads one kind of hardware."""

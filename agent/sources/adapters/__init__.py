@@ -1,0 +1,1 @@
+"""The inputs themselves, one small file each."""

@@ -1,0 +1,1 @@
+"""What stands beside the MQTT broker: contract, embedded broker, the operator's tools."""

@@ -1,0 +1,1 @@
+"""Where the broker package meets sockets, processes and files."""

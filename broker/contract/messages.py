@@ -1,0 +1,173 @@
+"""The messages of the contract: a frozen dataclass for each, lenient towards newer peers."""
+
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal, TypeVar
+
+from broker.contract.codec import decode_json, encode_json
+from broker.contract.errors import MessageError
+from broker.contract.shape import Doc, Length, Pattern, Range, parse, to_tree
+from broker.contract.topics import (
+    NAME,
+    Channel,
+    CommandChannel,
+    MetricsChannel,
+    ReportedChannel,
+    ResultsChannel,
+    StatusChannel,
+)
+
+Name = Annotated[str, Pattern(NAME, "1 to 64 of a-z 0-9 _ -")]
+Line = Annotated[str, Length(400)]
+Count = Annotated[int, Range(minimum=0)]
+Milliseconds = Annotated[int, Range(minimum=0)]
+Tree = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class PipelineStatus:
+    """Where one pipeline stands."""
+
+    state: Literal["starting", "running", "stopping", "backoff", "failed", "stopped"]
+    reason: Annotated[Line | None, Doc("why it is not running, or what it waits for")] = None
+    model: Annotated[Line | None, Doc("sha256 of the model file")] = None
+    runtime: Annotated[Line | None, Doc("runtime that serves it")] = None
+    runtime_reason: Annotated[Line | None, Doc("why that runtime was chosen")] = None
+    source: Annotated[Line | None, Doc("open, waiting or ended; with the cause")] = None
+
+
+@dataclass(frozen=True)
+class Status:
+    """Whether a device is there, and what it runs."""
+
+    state: Annotated[
+        Literal["online", "stopped", "offline"], Doc("offline is the will; stopped a clean end")
+    ]
+    instance: Annotated[Line, Doc("changes with every start of the agent")]
+    version: Line | None = None
+    time_ms: Annotated[Milliseconds | None, Doc("Unix time; see time_synced")] = None
+    time_synced: bool | None = None
+    reason: Line | None = None
+    runtimes: Annotated[tuple[Line, ...], Length(16)] = ()
+    inputs: Annotated[tuple[Line, ...], Length(64)] = ()
+    mcus: Annotated[tuple[Line, ...], Length(64)] = ()
+    pipelines: Annotated[dict[Name, PipelineStatus], Length(64)] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ReportedConfig:
+    """What a device applied of what was desired; secrets and local keys are left out."""
+
+    version: Annotated[int | None, Doc("`version` of the device's desired document")] = None
+    fleet_version: Annotated[int | None, Doc("`version` of the fleet's desired document")] = None
+    applied: Tree = field(default_factory=dict)
+    errors: Annotated[dict[str, Line], Doc("dotted key to the reason it was refused")] = field(
+        default_factory=dict
+    )
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Where the time of one result went."""
+
+    preprocess_us: Count
+    invoke_us: Count
+    postprocess_us: Count
+    total_us: Annotated[Count, Doc("from the input being read to the answer being ready")]
+
+
+@dataclass(frozen=True)
+class Result:
+    """One answer of one pipeline; unique by device, pipeline and sequence."""
+
+    sequence: Count
+    time_ms: Annotated[Milliseconds, Doc("Unix time of the input; see time_synced")]
+    monotonic_ms: Annotated[Milliseconds, Doc("time of the input on the device's own clock")]
+    time_synced: bool
+    model: Annotated[Line, Doc("sha256 of the model file")]
+    runtime: Line
+    outputs: Annotated[Tree, Doc("depends on the task: see docs/reference/outputs.md")]
+    latency: Latency
+    input: Annotated[Line | None, Doc("name of the input, when its source has one")] = None
+    late: Annotated[bool | None, Doc("true when it waited for the broker in the outbox")] = None
+
+
+@dataclass(frozen=True)
+class OutboxMetrics:
+    """The results that wait for the broker's acknowledgement."""
+
+    rows: Count
+    bytes: Count
+    dropped: Annotated[Count, Doc("by age or for want of room, since start")]
+    stored: Annotated[bool, Doc("false while the disk refuses: results are held in memory only")]
+    written_bytes: Count
+
+
+@dataclass(frozen=True)
+class PipelineMetrics:
+    """Counters of one pipeline since the agent's start."""
+
+    results: Count
+    frames: Count
+    drops: Annotated[Count, Doc("inputs that came while the model was busy")]
+    restarts: Count
+    rss_bytes: Count | None = None
+    cpu_percent: float | None = None
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """Numbers about a device's health."""
+
+    time_ms: Milliseconds
+    uptime_s: Count
+    rss_bytes: Count
+    cpu_percent: float
+    written_bytes: Annotated[Count, Doc("to storage by the agent's main process since start")]
+    connects: Annotated[Count, Doc("to the broker since start")]
+    rejected: Annotated[Count, Doc("messages from outside that were refused")]
+    outbox: OutboxMetrics
+    temperature_c: float | None = None
+    pipelines: dict[Name, PipelineMetrics] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command: the requester writes `init`, the device the rest, the requester clears it."""
+
+    status: Literal["init", "executing", "successful", "failed"]
+    args: Tree | None = None
+    reason: Line | None = None
+    result: Tree | None = None
+
+
+MESSAGES: dict[type[Channel], type] = {
+    StatusChannel: Status,
+    ReportedChannel: ReportedConfig,
+    ResultsChannel: Result,
+    MetricsChannel: Metrics,
+    CommandChannel: Command,
+}
+"""The message of each channel; `desired` and `schema` carry free JSON objects instead."""
+
+MessageT = TypeVar("MessageT")
+
+
+def encode(message: Any) -> bytes:
+    """Encode a message of this contract.
+
+    Raises:
+        MessageError: it holds what JSON cannot, such as NaN.
+    """
+    return encode_json(to_tree(message))
+
+
+def decode(kind: type[MessageT], payload: bytes) -> MessageT:
+    """Decode a message from outside; unknown keys are ignored.
+
+    Raises:
+        MessageError: not JSON, or not of this shape; the text names the first fault.
+    """
+    parsed = parse(kind, decode_json(payload), unknown="ignore")
+    if isinstance(parsed, list):
+        raise MessageError(f"{kind.__name__} refused: {parsed[0]}")
+    return parsed  # type: ignore[no-any-return]

@@ -1,0 +1,94 @@
+"""What an `Annotated` field may say about its values beyond their type."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Range:
+    """A number lies between `minimum` and `maximum`, both included unless `above` is set."""
+
+    minimum: float | None = None
+    maximum: float | None = None
+    above: float | None = None
+
+    def broken_by(self, value: Any) -> str | None:
+        """Say how `value` breaks the bound, or None."""
+        if self.above is not None and not value > self.above:
+            return f"must be above {self.above:g}, got {value:g}"
+        if self.minimum is not None and not value >= self.minimum:
+            return f"must be at least {self.minimum:g}, got {value:g}"
+        if self.maximum is not None and not value <= self.maximum:
+            return f"must be at most {self.maximum:g}, got {value:g}"
+        return None
+
+    def schema(self, kind: str) -> dict[str, Any]:
+        """Keywords of JSON Schema for a value of JSON type `kind`."""
+        keywords = {
+            "minimum": self.minimum,
+            "maximum": self.maximum,
+            "exclusiveMinimum": self.above,
+        }
+        return {key: bound for key, bound in keywords.items() if bound is not None}
+
+
+@dataclass(frozen=True)
+class Length:
+    """A string, list or object has between `minimum` and `maximum` characters, items or keys."""
+
+    maximum: int
+    minimum: int = 0
+
+    def broken_by(self, value: Any) -> str | None:
+        """Say how the length of `value` breaks the bound, or None."""
+        if self.minimum <= len(value) <= self.maximum:
+            return None
+        return f"must have {self.minimum} to {self.maximum} entries, has {len(value)}"
+
+    def schema(self, kind: str) -> dict[str, Any]:
+        """Keywords of JSON Schema for a value of JSON type `kind`."""
+        suffix = {"string": "Length", "array": "Items", "object": "Properties"}[kind]
+        return {f"min{suffix}": self.minimum, f"max{suffix}": self.maximum}
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """A whole string matches the regular expression `regex`; `meaning` says it in words."""
+
+    regex: str
+    meaning: str
+
+    def broken_by(self, value: Any) -> str | None:
+        """Say that `value` does not match, or None."""
+        if re.fullmatch(self.regex, value):
+            return None
+        return f"must be {self.meaning}, got {shorten(value)}"
+
+    def schema(self, kind: str) -> dict[str, Any]:
+        """Keywords of JSON Schema for a value of JSON type `kind`."""
+        return {"pattern": f"^(?:{self.regex})$"}
+
+
+@dataclass(frozen=True)
+class Doc:
+    """One line for people who read the schema or the reference."""
+
+    text: str
+
+    def broken_by(self, value: Any) -> str | None:
+        """Never: words do not bound."""
+        return None
+
+    def schema(self, kind: str) -> dict[str, Any]:
+        """Keywords of JSON Schema."""
+        return {"description": self.text}
+
+
+Constraint = Range | Length | Pattern | Doc
+
+
+def shorten(value: object, limit: int = 40) -> str:
+    """`repr` of a foreign value, cut so that it fits a one-line message."""
+    text = repr(value)
+    return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -1,0 +1,1 @@
+"""On the workstation: train, quantize, write, read and inspect models."""
