@@ -1,0 +1,1 @@
+"""What the main process and a pipeline child say to each other over a socket pair."""

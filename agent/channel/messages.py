@@ -1,0 +1,126 @@
+"""The messages on the channel; `kind` tells them apart."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from agent.errors import ChannelError
+from broker.contract.messages import Count, Latency, Line, Tree
+from broker.contract.shape import Length, parse
+
+
+@dataclass(frozen=True)
+class Ready:
+    """Child: the model is loaded and its first answer can come."""
+
+    kind: Literal["ready"]
+    model: Line
+    runtime: Line
+    runtime_reason: Line
+    load_ms: float
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Child: its loop turned; `source` says what the input does."""
+
+    kind: Literal["progress"]
+    frames: Count
+    drops: Count
+    source: Line
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Child: one result; `monotonic_ns` is when its input was captured."""
+
+    kind: Literal["answer"]
+    monotonic_ns: Count
+    outputs: Tree
+    latency: Latency
+    input: Line | None = None
+
+
+@dataclass(frozen=True)
+class Refused:
+    """Child: this configuration or model cannot run, and a restart would not help."""
+
+    kind: Literal["refused"]
+    reason: Line
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Child: what the pipeline saw last, for the command that asked with `id`."""
+
+    kind: Literal["snapshot"]
+    id: Line
+    result: Tree
+
+
+@dataclass(frozen=True)
+class Start:
+    """Main: the first message, with the pipeline's whole configuration."""
+
+    kind: Literal["start"]
+    name: Line
+    config: Tree
+
+
+@dataclass(frozen=True)
+class Retune:
+    """Main: a new postprocessing for the running pipeline."""
+
+    kind: Literal["retune"]
+    postprocess: Tree
+
+
+@dataclass(frozen=True)
+class Feed:
+    """Main: a payload for a source that reads an MQTT topic, in base64."""
+
+    kind: Literal["feed"]
+    payload: Annotated[str, Length(400_000)]
+
+
+@dataclass(frozen=True)
+class TakeSnapshot:
+    """Main: asks for a `Snapshot`."""
+
+    kind: Literal["take_snapshot"]
+    id: Line
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Main: end in good order."""
+
+    kind: Literal["stop"]
+
+
+FromChild = Ready | Progress | Answer | Refused | Snapshot
+ToChild = Start | Retune | Feed | TakeSnapshot | Stop
+
+
+def from_child(tree: Any) -> FromChild:
+    """Type a message of a child, which is not trusted.
+
+    Raises:
+        ChannelError: it is not one of them.
+    """
+    return _typed(FromChild, tree)  # type: ignore[no-any-return]
+
+
+def to_child(tree: Any) -> ToChild:
+    """Type a message of the main process.
+
+    Raises:
+        ChannelError: it is not one of them.
+    """
+    return _typed(ToChild, tree)  # type: ignore[no-any-return]
+
+
+def _typed(union: Any, tree: Any) -> Any:
+    message = parse(union, tree)
+    if isinstance(message, list):
+        raise ChannelError(f"message on the channel refused: {message[0]}")
+    return message
