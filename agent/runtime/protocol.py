@@ -1,10 +1,15 @@
 """The one interface of every runtime."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from numpy.typing import NDArray
+from agent.errors import ModelError
+
+if TYPE_CHECKING:  # the agent's main process reads this page, and must stay free of numpy
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -20,6 +25,20 @@ class TensorInfo:
     dtype: str
     scale: float = 0.0
     zero_point: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.dtype} {list(self.shape)}"
+
+    def check(self, array: NDArray[Any]) -> None:
+        """Refuse an array that is not of this shape and dtype.
+
+        Raises:
+            ModelError: it says what is wanted and what came.
+        """
+        if array.shape != self.shape or array.dtype.name != self.dtype:
+            raise ModelError(
+                f"the model wants {self}, got {array.dtype.name} {list(array.shape)[:8]}"
+            )
 
 
 @dataclass(frozen=True)

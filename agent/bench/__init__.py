@@ -1,0 +1,1 @@
+"""Measures models under runtimes."""

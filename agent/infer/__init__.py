@@ -1,0 +1,1 @@
+"""Runs a model once on an array."""

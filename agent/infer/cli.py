@@ -1,0 +1,87 @@
+"""`selvedge infer`: run a model once on an array."""
+
+import argparse
+from typing import Any
+
+from agent.runtime.adapters.child import ask
+from agent.runtime.choose import RUNTIMES
+from broker.contract.outcome import Outcome
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `infer`."""
+    parser.add_argument("model", metavar="MODEL", help="a .tflite file")
+    parser.add_argument(
+        "--input", required=True, metavar="FILE", help=".npy, or .npz with an array for each input"
+    )
+    parser.add_argument(
+        "--output",
+        type=_output_name,
+        metavar="FILE",
+        help="write the outputs here: .npy, or .npz when there are several",
+    )
+    parser.add_argument(
+        "--runtime", default="auto", choices=("auto", *(runtime.name for runtime in RUNTIMES))
+    )
+    parser.add_argument(
+        "--delegate", default="xnnpack", help="xnnpack, none, reference, or a library's path"
+    )
+    parser.add_argument("--threads", type=_threads, default=1, metavar="N")
+    parser.add_argument(
+        "--quantize", action="store_true", help="turn float inputs into the model's integers"
+    )
+    parser.add_argument(
+        "--dequantize", action="store_true", help="turn the model's integers into float32"
+    )
+    parser.add_argument(
+        "--deadline", type=_seconds, default=60.0, metavar="S", help="give up after S seconds"
+    )
+
+
+def run(arguments: argparse.Namespace) -> Outcome:
+    """Ask a child process, so that a crash of native code is one line."""
+    keys = (
+        "model",
+        "input",
+        "output",
+        "runtime",
+        "delegate",
+        "threads",
+        "quantize",
+        "dequantize",
+    )
+    question = {key: getattr(arguments, key) for key in keys}
+    tree = ask("agent.infer.app", question, arguments.deadline)
+    return Outcome(_text(tree), tree)
+
+
+def _text(tree: dict[str, Any]) -> str:
+    lines = [f"{tree['runtime']} ({tree['detail']}): {tree['latency_ms']:.3f} ms"]
+    for output in tree["outputs"]:
+        where = f" → {output['file']}" if output["file"] else ""
+        lines.append(f"{output['name']} {output['dtype']} {output['shape']}{where}")
+        if not output["file"]:
+            lines.append(f"  {output.get('values', 'too large to show: use --output')}")
+    return "\n".join(lines)
+
+
+def _output_name(text: str) -> str:
+    if not text.endswith((".npy", ".npz")):
+        raise argparse.ArgumentTypeError(f"{text!r} does not end in .npy or .npz")
+    return text
+
+
+def _threads(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 64:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 64")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= 86_400:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds up to 86400")
+    return seconds
