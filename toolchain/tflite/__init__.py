@@ -1,0 +1,1 @@
+"""TFLite models: bytes from outside to a checked `Model`, and back to bytes."""

@@ -1,0 +1,206 @@
+"""Shapes around the common operators: as many operands as there must be, of sizes that agree."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NoReturn
+
+from toolchain.errors import ModelRefused
+from toolchain.tflite.model import Graph, Operator, Tensor
+from toolchain.tflite.options import (
+    Concatenation,
+    Conv2D,
+    DepthwiseConv2D,
+    FullyConnected,
+    Pool2D,
+    TransposeConv,
+)
+from toolchain.tflite.slots import Padding
+
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Operands:
+    """An operator with its tensors in place of their indices; None is an input left out."""
+
+    where: str
+    operator: Operator
+    inputs: tuple[Tensor | None, ...]
+    outputs: tuple[Tensor, ...]
+
+    def refuse(self, reason: str) -> NoReturn:
+        """Refuse the model because of this operator."""
+        raise ModelRefused(f"{self.where}: {reason}")
+
+    def input(self, number: int, rank: int | None = None) -> Tensor:
+        """Return an input that must be there, and have `rank` dimensions if that is given."""
+        tensor = self.inputs[number] if number < len(self.inputs) else None
+        if tensor is None:
+            self.refuse(f"lacks input {number}")
+        if rank is not None and len(tensor.shape) != rank:
+            self.refuse(f"input {number} has shape {list(tensor.shape)}, not {rank} dimensions")
+        return tensor
+
+
+def check_shapes(graph: Graph) -> None:
+    """Check the operators that are known here; others pass.
+
+    An operator with a dimension that is only known at run time is held to its operand count alone.
+
+    Raises:
+        ModelRefused: an operand is missing, or its shape does not go with the others.
+    """
+    for number, operator in enumerate(graph.operators):
+        rule = _RULES.get(operator.name)
+        if rule is None:
+            continue
+        operands = _operands(graph, number, operator)
+        if len(operands.outputs) != 1:
+            operands.refuse(f"has {len(operands.outputs)} outputs, not 1")
+        expected = rule(operands)
+        output = operands.outputs[0]
+        tensors = (*operands.inputs, output)
+        if expected is None or any(tensor and tensor.is_dynamic for tensor in tensors):
+            continue
+        if output.shape != expected:
+            operands.refuse(
+                f"its output has shape {list(output.shape)}, but {list(expected)} comes out"
+            )
+
+
+def _operands(graph: Graph, number: int, operator: Operator) -> Operands:
+    return Operands(
+        where=f"operator {number} ({operator.name})",
+        operator=operator,
+        inputs=tuple(graph.tensors[i] if i >= 0 else None for i in operator.inputs),
+        outputs=tuple(graph.tensors[i] for i in operator.outputs),
+    )
+
+
+def _window(operands: Operands, size: Shape, kernel: Shape, dilation: Shape = (1, 1)) -> Shape:
+    """Height and width that come out of a window sliding over an image of `size`."""
+    options = operands.operator.options
+    assert isinstance(options, Conv2D | DepthwiseConv2D | Pool2D)
+    strides = (options.stride_h, options.stride_w)
+    if min(*strides, *dilation, *kernel) < 1:
+        operands.refuse(f"stride {strides}, dilation {dilation} or window {kernel} is not positive")
+    if options.padding is Padding.SAME:
+        return tuple(-(-length // stride) for length, stride in zip(size, strides, strict=True))
+    return tuple(
+        max(0, (length + stride - (window - 1) * apart - 1) // stride)
+        for length, stride, window, apart in zip(size, strides, kernel, dilation, strict=True)
+    )
+
+
+def _conv(operands: Operands) -> Shape:
+    image, weights = operands.input(0, 4).shape, operands.input(1, 4).shape
+    options = operands.operator.options
+    assert isinstance(options, Conv2D)
+    if weights[3] == 0 or image[3] % weights[3]:
+        operands.refuse(f"{image[3]} channels do not go into weights {list(weights)}")
+    _bias(operands, weights[0])
+    dilation = (options.dilation_h, options.dilation_w)
+    size = _window(operands, image[1:3], weights[1:3], dilation)
+    return (image[0], *size, weights[0])
+
+
+def _depthwise(operands: Operands) -> Shape:
+    image, weights = operands.input(0, 4).shape, operands.input(1, 4).shape
+    options = operands.operator.options
+    assert isinstance(options, DepthwiseConv2D)
+    if weights[0] != 1 or image[3] == 0 or weights[3] % image[3]:
+        operands.refuse(f"{image[3]} channels do not go into weights {list(weights)}")
+    _bias(operands, weights[3])
+    dilation = (options.dilation_h, options.dilation_w)
+    size = _window(operands, image[1:3], weights[1:3], dilation)
+    return (image[0], *size, weights[3])
+
+
+def _transpose_conv(operands: Operands) -> None:
+    weights, image = operands.input(1, 4).shape, operands.input(2, 4).shape
+    assert isinstance(operands.operator.options, TransposeConv)
+    if image[3] != weights[3]:
+        operands.refuse(f"{image[3]} channels do not go into weights {list(weights)}")
+
+
+def _fully_connected(operands: Operands) -> Shape | None:
+    source, weights = operands.input(0), operands.input(1, 2).shape
+    options, output = operands.operator.options, operands.outputs[0]
+    assert isinstance(options, FullyConnected)
+    units, depth = weights
+    if depth == 0 or source.elements % depth:
+        operands.refuse(f"{source.elements} values do not go into weights {list(weights)}")
+    _bias(operands, units)
+    if options.keep_num_dims:
+        return (*source.shape[:-1], units)
+    # Old converters wrote outputs of other ranks; the interpreter reads them as [batch, units].
+    rows = source.elements // depth
+    fits = output.shape[-1:] == (units,) and output.elements == rows * units
+    return output.shape if fits else (rows, units)
+
+
+def _bias(operands: Operands, channels: int) -> None:
+    bias = operands.inputs[2] if len(operands.inputs) > 2 else None
+    if bias is not None and bias.elements != channels:
+        operands.refuse(f"a bias of {bias.elements} values for {channels} channels")
+
+
+def _pool(operands: Operands) -> Shape:
+    image = operands.input(0, 4).shape
+    options = operands.operator.options
+    assert isinstance(options, Pool2D)
+    size = _window(operands, image[1:3], (options.filter_h, options.filter_w))
+    return (image[0], *size, image[3])
+
+
+def _same(operands: Operands) -> Shape:
+    return operands.input(0).shape
+
+
+def _same_elements(operands: Operands) -> Shape:
+    source, output = operands.input(0), operands.outputs[0]
+    return output.shape if output.elements == source.elements else source.shape
+
+
+def _broadcast(operands: Operands) -> Shape:
+    left, right = operands.input(0).shape, operands.input(1).shape
+    rank = max(len(left), len(right))
+    pairs = zip(_widen(left, rank), _widen(right, rank), strict=True)
+    if any(a != b and 1 not in (a, b) for a, b in pairs):
+        operands.refuse(f"shapes {list(left)} and {list(right)} do not broadcast")
+    pairs = zip(_widen(left, rank), _widen(right, rank), strict=True)
+    return tuple(b if a == 1 else a for a, b in pairs)
+
+
+def _widen(shape: Shape, rank: int) -> Shape:
+    return (1,) * (rank - len(shape)) + shape
+
+
+def _concatenation(operands: Operands) -> Shape:
+    shapes = [operands.input(i).shape for i in range(max(1, len(operands.inputs)))]
+    options = operands.operator.options
+    assert isinstance(options, Concatenation)
+    rank = len(shapes[0])
+    if not -rank <= options.axis < rank:
+        operands.refuse(f"axis {options.axis} of {rank} dimensions")
+    axis = options.axis % rank
+    around = {(shape[:axis], shape[axis + 1 :]) for shape in shapes}
+    if len(around) != 1 or any(len(shape) != rank for shape in shapes):
+        operands.refuse(f"shapes {[list(shape) for shape in shapes[:4]]} do not join")
+    return (*shapes[0][:axis], sum(shape[axis] for shape in shapes), *shapes[0][axis + 1 :])
+
+
+_RULES: dict[str, Callable[[Operands], Shape | None]] = {
+    "CONV_2D": _conv,
+    "DEPTHWISE_CONV_2D": _depthwise,
+    "TRANSPOSE_CONV": _transpose_conv,
+    "FULLY_CONNECTED": _fully_connected,
+    "CONCATENATION": _concatenation,
+    **dict.fromkeys(("AVERAGE_POOL_2D", "MAX_POOL_2D", "L2_POOL_2D"), _pool),
+    **dict.fromkeys(("ADD", "SUB", "MUL", "DIV", "MAXIMUM", "MINIMUM"), _broadcast),
+    **dict.fromkeys(("RESHAPE", "SQUEEZE", "EXPAND_DIMS"), _same_elements),
+    **dict.fromkeys(
+        ("SOFTMAX", "LOGISTIC", "TANH", "RELU", "RELU6", "LEAKY_RELU", "HARD_SWISH"), _same
+    ),
+    **dict.fromkeys(("QUANTIZE", "DEQUANTIZE"), _same),
+}
