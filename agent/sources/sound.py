@@ -24,7 +24,7 @@ def decode_wav(data: bytes) -> tuple[NDArray[np.int16], int]:
             if count * channels * width > len(data):
                 raise ValueError(f"header claims {count} frames, the file is shorter")
             frames = file.readframes(count)
-    except (wave.Error, EOFError, ZeroDivisionError) as error:
+    except (wave.Error, EOFError, ZeroDivisionError, RuntimeError) as error:
         raise ValueError(f"no PCM WAV: {error or 'cut short'}") from None
     if len(frames) != count * channels * width or not count:
         raise ValueError("no samples, or cut short")
