@@ -1,0 +1,1 @@
+"""The toolchain's doors to files."""

@@ -1,0 +1,8 @@
+"""A small model of handwritten digits: trained in numpy in seconds, quantized, written."""
+
+from toolchain.digits.dataset import Digits, split
+from toolchain.digits.network import Network, accuracy, forward, normalize
+from toolchain.digits.quantizing import quantize
+from toolchain.digits.training import train
+
+__all__ = ["Digits", "Network", "accuracy", "forward", "normalize", "quantize", "split", "train"]

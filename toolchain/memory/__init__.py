@@ -1,0 +1,1 @@
+"""Where activations lie in memory, planned before anything runs."""
