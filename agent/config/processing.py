@@ -30,8 +30,19 @@ class ImagePreprocess:
     colour: Literal["rgb", "bgr"] = "rgb"
     layout: Literal["auto", "nhwc", "nchw"] = "auto"
     pad: Annotated[int, Range(0, 255), Doc("pixel value beside a letterboxed picture")] = 0
-    mean: Annotated[tuple[Finite, ...], Length(3, minimum=1)] = (0.0,)
-    std: Annotated[tuple[Annotated[float, Range(above=0)], ...], Length(3, minimum=1)] = (255.0,)
+    mean: Annotated[
+        tuple[Finite, ...] | None,
+        Length(3, minimum=1),
+        Doc(
+            "per channel of the model; with std left out too, 8-bit models get the pixels as "
+            "they are, over their whole range, and others 0 to 1"
+        ),
+    ] = None
+    std: Annotated[
+        tuple[Annotated[float, Range(above=0)], ...] | None,
+        Length(3, minimum=1),
+        Doc("255 if left out beside a mean"),
+    ] = None
 
 
 @dataclass(frozen=True)
@@ -45,18 +56,29 @@ class AudioPreprocess:
     )
     frame_ms: Annotated[float, Range(above=0, maximum=1000)] = 30.0
     stride_ms: Annotated[float, Range(above=0, maximum=1000)] = 20.0
-    fft_size: Annotated[int | None, Range(16, 65536), Doc("next power of two if left out")] = None
+    fft_size: Annotated[int | None, Range(16, 16384), Doc("next power of two if left out")] = None
     mel_bins: Annotated[int, Range(1, 512)] = 40
     coefficients: Annotated[int, Range(1, 512), Doc("mfcc only")] = 10
     lower_hz: Annotated[float, Range(minimum=0)] = 20.0
     upper_hz: Annotated[float, Range(above=0)] = 4000.0
-    mel_scale: Literal["htk", "slaney"] = "htk"
+    mel_scale: Annotated[
+        Literal["htk", "slaney", "tensorflow"],
+        Doc("htk and slaney as in librosa; tensorflow as in tf.signal"),
+    ] = "htk"
     mel_norm: Literal["none", "slaney"] = "none"
     power: Annotated[Literal[1, 2], Doc("1 magnitude, 2 power spectrum")] = 1
     log: Literal["ln", "log10", "db"] = "ln"
-    log_floor: Annotated[float, Range(above=0)] = 1e-6
+    log_floor: Annotated[
+        float, Range(above=0), Doc("ln and log10: added before; db: the least energy")
+    ] = 1e-6
+    dct: Annotated[
+        Literal["ortho", "tensorflow"],
+        Doc("mfcc only: as in librosa, or as in tf.signal, whose coefficient 0 is √2 times it"),
+    ] = "ortho"
     every_ms: Annotated[
-        float | None, Range(above=0), Doc("time between inferences; the whole input if left out")
+        float | None,
+        Range(above=0),
+        Doc("time between inferences, a multiple of stride_ms; the whole input if left out"),
     ] = None
 
 
