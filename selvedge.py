@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 from broker.contract.exit_code import ExitCode
 from broker.contract.outcome import Outcome
+from broker.contract.version import VERSION
 
 COMMANDS = {
     "demo": ("broker.demo.cli", "the whole system on this machine, in a minute"),
@@ -77,9 +78,7 @@ def _guarded(run, arguments) -> Outcome:  # type: ignore[no-untyped-def] # noqa:
 def _no_command(words: list[str]) -> int:
     asked_for_help = not words or words[0] in ("-h", "--help", "help")
     if words[:1] == ["--version"]:
-        from importlib.metadata import version
-
-        print(version("selvedge"))
+        print(VERSION)
         return ExitCode.DONE
     out = sys.stdout if asked_for_help else sys.stderr
     group = [name for name in COMMANDS if words and name.startswith(f"{words[0]} ")]

@@ -21,12 +21,13 @@ class Ready:
 
 @dataclass(frozen=True)
 class Progress:
-    """Child: its loop turned; `source` says what the input does."""
+    """Child: its loop turned; `source` says what the input does, `warning` what is amiss."""
 
     kind: Literal["progress"]
     frames: Count
     drops: Count
     source: Line
+    warning: Line | None = None
 
 
 @dataclass(frozen=True)

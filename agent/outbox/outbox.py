@@ -60,6 +60,10 @@ class Outbox:
         self.dropped = 0
         self.healthy = True
 
+    def configure(self, config: OutboxConfig) -> None:
+        """Take over new bounds; they hold from the next commit on."""
+        self._config = config
+
     def put(self, pipeline: str, payload: bytes, priority: int, now_ms: int) -> None:
         """Take in a result."""
         self._last_id += 1

@@ -1,6 +1,7 @@
 """Bytes of a payload to JSON and back, with every length checked before it is believed."""
 
 import json
+from math import isfinite
 from typing import Any, NoReturn
 
 from broker.contract.errors import MessageError
@@ -8,13 +9,21 @@ from broker.contract.errors import MessageError
 MAX_JSON_BYTES = 256 * 1024
 """No control message comes near this; a device with a hundred pipelines reports about 60 kB."""
 
+MAX_DEPTH = 64
+"""Whoever walks a decoded tree by recursion is safe below this."""
+
+MAX_DIGITS = 20
+"""An unsigned 64-bit number has as many; longer ones break what stores or prints them."""
+
+_ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
+
 
 def decode_json(payload: bytes | bytearray | memoryview, *, limit: int = MAX_JSON_BYTES) -> Any:
     """Decode one JSON document from outside.
 
     Raises:
-        MessageError: longer than `limit` bytes, not UTF-8, not JSON, NaN or infinite, too deep,
-            or with a key given twice.
+        MessageError: longer than `limit` bytes, not UTF-8, not JSON, too deep, with a key given
+            twice, half of a surrogate pair, or a number that is NaN, infinite or too long.
     """
     if len(payload) > limit:
         raise MessageError(f"payload of {len(payload)} bytes exceeds the limit of {limit}")
@@ -23,11 +32,24 @@ def decode_json(payload: bytes | bytearray | memoryview, *, limit: int = MAX_JSO
     except UnicodeDecodeError as error:
         raise MessageError(f"payload is not UTF-8: byte {error.start}") from None
     try:
-        return json.loads(text, parse_constant=_no_constant, object_pairs_hook=_no_twins)
+        tree = json.loads(
+            text,
+            parse_constant=_no_constant,
+            parse_float=_finite,
+            parse_int=_bounded,
+            object_pairs_hook=_no_twins,
+        )
+        if "\\u" in text:
+            json.dumps(tree, ensure_ascii=False).encode("utf-8")
     except RecursionError:
         raise MessageError("payload is nested too deeply") from None
+    except UnicodeEncodeError:
+        raise MessageError("payload holds half of a surrogate pair") from None
     except ValueError as error:
         raise MessageError(f"payload is not JSON: {error}") from None
+    if _is_deeper(tree, MAX_DEPTH):
+        raise MessageError("payload is nested too deeply")
+    return tree
 
 
 def encode_json(tree: Any) -> bytes:
@@ -37,13 +59,38 @@ def encode_json(tree: Any) -> bytes:
         MessageError: the tree holds what JSON cannot.
     """
     try:
-        return json.dumps(tree, separators=(",", ":"), allow_nan=False).encode("ascii")
-    except (TypeError, ValueError) as error:
+        return _ENCODER.encode(tree).encode("ascii")
+    except (TypeError, ValueError, RecursionError) as error:
         raise MessageError(f"cannot encode: {error}") from None
 
 
 def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a JSON number")
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if not isfinite(number):
+        raise ValueError(f"{digits[:MAX_DIGITS]} is too large")
+    return number
+
+
+def _bounded(digits: str) -> int:
+    if len(digits) > MAX_DIGITS:
+        raise ValueError(f"{digits[:MAX_DIGITS]}… has more than {MAX_DIGITS} digits")
+    return int(digits)
+
+
+def _is_deeper(tree: Any, limit: int) -> bool:
+    level = [tree]
+    for _ in range(limit + 1):
+        level = [node for node in level if isinstance(node, dict | list)]
+        if not level:
+            return False
+        level = [
+            item for node in level for item in (node.values() if isinstance(node, dict) else node)
+        ]
+    return True
 
 
 def _no_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -18,8 +18,8 @@ from broker.contract.topics import (
 
 Name = Annotated[str, Pattern(NAME, "1 to 64 of a-z 0-9 _ -")]
 Line = Annotated[str, Length(400)]
-Count = Annotated[int, Range(minimum=0)]
-Milliseconds = Annotated[int, Range(minimum=0)]
+Count = Annotated[int, Range(0, 2**53 - 1)]
+Milliseconds = Count
 Tree = dict[str, Any]
 
 
@@ -98,8 +98,7 @@ class OutboxMetrics:
     rows: Count
     bytes: Count
     dropped: Annotated[Count, Doc("by age or for want of room, since start")]
-    stored: Annotated[bool, Doc("false while the disk refuses: results are held in memory only")]
-    written_bytes: Count
+    healthy: Annotated[bool, Doc("false while the disk refuses: results are held in memory only")]
 
 
 @dataclass(frozen=True)

@@ -165,9 +165,12 @@ class Topics:
         """Return the subscription for one kind of channel; levels not given become `+`.
 
         Raises:
-            TopicError: a given level is not a name.
+            TopicError: a given level is not a name, or not one of this channel.
         """
-        wanted = {field.name: levels.get(field.name, "+") for field in dataclasses.fields(kind)}
+        known = [field.name for field in dataclasses.fields(kind)]
+        if strange := levels.keys() - set(known):
+            raise TopicError(f"{kind.pattern} has no level {', '.join(sorted(strange))}")
+        wanted = {name: levels.get(name, "+") for name in known}
         for field, value in wanted.items():
             if value != "+" and not is_name(value):
                 raise TopicError(f"{field} {shorten(value)} is refused in a filter")

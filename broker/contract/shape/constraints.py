@@ -15,12 +15,13 @@ class Range:
 
     def broken_by(self, value: Any) -> str | None:
         """Say how `value` breaks the bound, or None."""
+        shown = f"{value:g}" if isinstance(value, float) else shorten(value)
         if self.above is not None and not value > self.above:
-            return f"must be above {self.above:g}, got {value:g}"
+            return f"must be above {self.above:g}, got {shown}"
         if self.minimum is not None and not value >= self.minimum:
-            return f"must be at least {self.minimum:g}, got {value:g}"
+            return f"must be at least {self.minimum:g}, got {shown}"
         if self.maximum is not None and not value <= self.maximum:
-            return f"must be at most {self.maximum:g}, got {value:g}"
+            return f"must be at most {self.maximum:g}, got {shown}"
         return None
 
     def schema(self, kind: str) -> dict[str, Any]:
@@ -90,5 +91,8 @@ Constraint = Range | Length | Pattern | Doc
 
 def shorten(value: object, limit: int = 40) -> str:
     """`repr` of a foreign value, cut so that it fits a one-line message."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # thousands of digits, or of brackets
+        text = f"a very long {type(value).__name__}"
     return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -25,7 +25,8 @@ def _any(shape: Any, open_objects: bool) -> dict[str, Any]:
     if hasattr(shape, "__metadata__"):
         schema = _any(shape.__origin__, open_objects)
         for constraint in shape.__metadata__:
-            schema |= constraint.schema(schema.get("type", ""))
+            kind = schema.get("type", "")
+            schema |= constraint.schema(kind if isinstance(kind, str) else kind[0])
         return schema
     if dataclasses.is_dataclass(shape):
         return _dataclass(shape, open_objects)
@@ -33,10 +34,7 @@ def _any(shape: Any, open_objects: bool) -> dict[str, Any]:
     if origin is Literal:
         return {"enum": list(get_args(shape))}
     if origin in (Union, types.UnionType):
-        arms = [arm for arm in get_args(shape) if arm is not type(None)]
-        if len(arms) == 1:
-            return _any(arms[0], open_objects)
-        return {"oneOf": [_any(arm, open_objects) for arm in arms]}
+        return _union(get_args(shape), open_objects)
     if origin in (list, tuple):
         return {"type": "array", "items": _any(get_args(shape)[0], open_objects)}
     if origin is dict:
@@ -44,6 +42,21 @@ def _any(shape: Any, open_objects: bool) -> dict[str, Any]:
         named = {"propertyNames": key} if "pattern" in key else {}
         return {"type": "object", **named, "additionalProperties": item}
     return {"type": _TYPES[shape]} if shape in _TYPES else {}
+
+
+def _union(arms: tuple[Any, ...], open_objects: bool) -> dict[str, Any]:
+    schemas = [_any(arm, open_objects) for arm in arms if arm is not type(None)]
+    optional = len(schemas) < len(arms)
+    if len(schemas) > 1:
+        named = all(dataclasses.is_dataclass(arm) for arm in arms if arm is not type(None))
+        null = [{"type": "null"}] if optional else []
+        return {"oneOf" if named else "anyOf": [*schemas, *null]}
+    schema = schemas[0]
+    if optional and "enum" in schema:
+        schema["enum"] = [*schema["enum"], None]
+    elif optional and "type" in schema:
+        schema["type"] = [schema["type"], "null"]
+    return schema
 
 
 def _dataclass(shape: Any, open_objects: bool) -> dict[str, Any]:

@@ -12,6 +12,9 @@ from broker.contract.shape.constraints import Constraint, shorten
 
 Path = tuple[str, ...]
 
+MAX_FAULTS = 64
+"""As many are kept; a hostile document holds a hundred thousand."""
+
 
 @dataclass(frozen=True)
 class Fault:
@@ -21,7 +24,8 @@ class Fault:
     text: str
 
     def __str__(self) -> str:
-        return f"{'.'.join(self.path) or 'document'}: {self.text}"
+        keys = (key if key.isprintable() and len(key) <= 64 else shorten(key) for key in self.path)
+        return f"{'.'.join(keys) or 'document'}: {self.text}"
 
 
 class _Refused:
@@ -41,7 +45,7 @@ def parse(shape: Any, value: object, *, unknown: Literal["refuse", "ignore"] = "
         unknown: `ignore` for messages, which newer peers may extend; `refuse` for configuration.
 
     Returns:
-        The typed value, or the list of every `Fault` if there is one.
+        The typed value, or the list of its first `MAX_FAULTS` faults if there is one.
     """
     faults: list[Fault] = []
     parsed = _Parser(faults, unknown == "refuse").any(shape, value, ())
@@ -51,10 +55,13 @@ def parse(shape: Any, value: object, *, unknown: Literal["refuse", "ignore"] = "
 class _Parser:
     def __init__(self, faults: list[Fault], refuse_unknown: bool) -> None:
         self._faults = faults
+        self._refused = 0
         self._refuse_unknown = refuse_unknown
 
     def _refuse(self, path: Path, text: str) -> _Refused:
-        self._faults.append(Fault(path, text))
+        self._refused += 1
+        if self._refused <= MAX_FAULTS:
+            self._faults.append(Fault(path, text))
         return REFUSED
 
     def any(self, shape: Any, value: object, path: Path) -> Any:
@@ -91,11 +98,14 @@ class _Parser:
             return self._refuse(path, "must be a finite number") if number is None else number
         if type(value) is shape:
             return value
+        if shape is int and type(value) is float and value.is_integer():
+            return int(value)  # JSON has one kind of number, and some peers write 5.0
         return self._refuse(path, f"must be {_NAMES[shape]}, got {shorten(value)}")
 
     def _literal(self, choices: tuple[object, ...], value: object, path: Path) -> Any:
-        if type(value) in (str, int, bool) and value in choices:
-            return value
+        for choice in choices:
+            if value == choice and isinstance(value, bool) == isinstance(choice, bool):
+                return choice
         names = ", ".join(str(choice) for choice in choices)
         return self._refuse(path, f"must be one of {names}; got {shorten(value)}")
 
@@ -142,19 +152,21 @@ class _Parser:
         if not isinstance(value, Mapping):
             return self._refuse(path, f"must be an object, got {shorten(value)}")
         hints, required = fields_of(shape)
-        faults_before = len(self._faults)
+        refused_before = self._refused
         if self._refuse_unknown:
             for key in value:
                 if key not in hints:
-                    self._refuse((*path, str(key)), f"is not a known key{_guess(str(key), hints)}")
-        for key in required - value.keys():
-            self._refuse((*path, key), "is missing")
+                    guess = _guess(str(key), hints) if self._refused < MAX_FAULTS else ""
+                    self._refuse((*path, str(key)), f"is not a known key{guess}")
+        for key in hints:
+            if key in required and key not in value:
+                self._refuse((*path, key), "is missing")
         given = {
             key: self.any(hint, value[key], (*path, key))
             for key, hint in hints.items()
             if key in value
         }
-        return shape(**given) if len(self._faults) == faults_before else REFUSED
+        return shape(**given) if self._refused == refused_before else REFUSED
 
 
 @cache

@@ -1,0 +1,63 @@
+# make demo   see the whole system at work        make test   everything, as CI does
+# make check  quick: format, types, pure tests    make fix    mend what can be mended
+# make bench  every number that the docs quote    make clean  remove what was built
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+PURE := tests/unit tests/sim
+CODE := selvedge.py agent broker toolchain benchmarks docs tests
+
+.PHONY: demo setup test check fix bench campaign docs packages clean
+
+demo: $(VENV)/.demo
+	$(BIN)/selvedge demo $(DEMO)
+
+setup: $(VENV)/.dev
+
+test: packages check
+	$(BIN)/python -m pytest tests/integration --durations=10
+
+check: $(VENV)/.dev
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/mypy
+	$(BIN)/python -m pytest $(PURE)
+
+fix: $(VENV)/.dev
+	$(BIN)/ruff check --fix --quiet $(CODE) || true
+	$(BIN)/ruff format $(CODE)
+	$(BIN)/python docs/generate.py
+
+docs: $(VENV)/.dev
+	$(BIN)/python docs/generate.py
+
+bench: $(VENV)/.dev
+	@for each in benchmarks/*.py; do echo "== $$each" >&2; $(BIN)/python $$each || exit 1; done
+
+campaign: $(VENV)/.dev
+	SELVEDGE_CAMPAIGN=1 $(BIN)/python -m pytest -s tests/campaign
+
+packages:
+	@tests/support/install-packages.sh
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed: make PYTHON=python3.13 …" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || \
+	  { echo "python3-venv is needed: sudo apt-get install python3-venv" >&2; exit 1; }
+
+$(VENV)/.demo: pyproject.toml | $(VENV)/bin/python
+	@echo "installing into $(VENV) …"
+	@$(PIP) --editable '.[demo]'
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
+	@echo "installing into $(VENV) …"
+	@$(PIP) --editable '.[dev]'
+	@touch $@ $(VENV)/.demo
+
+clean:
+	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,294 @@
+"""The agent's main process: reads events, hands them to the core, performs what it asks for."""
+
+import logging
+import os
+import random
+import selectors
+import signal
+import socket
+import sys
+import threading
+import uuid
+from collections import deque
+from collections.abc import Iterable
+
+from agent.adapters.child_process import ChildProcess
+from agent.adapters.config_files import default_device_id, state_folder
+from agent.adapters.machine import Machine
+from agent.adapters.mqtt_link import LinkEvent, MqttLink
+from agent.adapters.state_folder import StateFolder
+from agent.adapters.systemd import Notifier
+from agent.config.device import DeviceConfig
+from agent.config.layers import Layers
+from agent.control import reports
+from agent.control.core import Agent
+from agent.control.events import (
+    Action,
+    ChildEnded,
+    ChildSaid,
+    End,
+    Event,
+    Kill,
+    LinkDown,
+    LinkUp,
+    Log,
+    Measure,
+    Publish,
+    Remember,
+    SetLogLevel,
+    Spawn,
+    Subscribe,
+    Tell,
+    Tick,
+    Unsubscribe,
+)
+from agent.control.reports import Identity
+from agent.control.shadow import Shadow, recall
+from agent.errors import LinkError, StorageError
+from agent.outbox.adapters.sqlite_store import SqliteStore
+from agent.outbox.outbox import Outbox
+from broker.contract.messages import encode
+from broker.contract.topics import StatusChannel, Topics
+from broker.contract.version import VERSION
+
+log = logging.getLogger("agent")
+
+MAX_QUEUED_EVENTS = 4096
+"""Messages from the broker that may wait for the main loop; beyond it they are dropped."""
+
+ENDING_POLL_S = 0.02
+LONGEST_SLEEP_S = 5.0
+FLUSH_S = 2.0
+LINK_SILENT_S = 60.0
+"""A link thread that did not turn for so long is stuck, and the watchdog is not fed."""
+
+OUTBOX_FILE = "outbox.sqlite3"
+
+
+class App:
+    """Wires the core to the machine."""
+
+    def __init__(self, layers: Layers, config: DeviceConfig) -> None:
+        """Open what the agent needs.
+
+        Raises:
+            AgentError: something of the configuration or the state folder cannot be used.
+        """
+        self._machine = Machine()
+        self._notifier = Notifier()
+        self._state = StateFolder(state_folder(config.state_dir))
+        self._store = SqliteStore(self._state.path / OUTBOX_FILE)
+        self._selector = selectors.DefaultSelector()
+        self._children: dict[str, ChildProcess] = {}
+        self._events: deque[LinkEvent] = deque()
+        self._lock = threading.Lock()
+        self._wake_read, self._wake_write = socket.socketpair()
+        for end in (self._wake_read, self._wake_write):
+            end.setblocking(False)
+        self._selector.register(self._wake_read, selectors.EVENT_READ, None)
+        self._end: End | None = None
+        self._asked_to_leave = False
+        now = self._machine.now()
+        self._pinged_ms = 0
+        self._dropped = 0
+
+        identity = Identity(
+            config.device_id or default_device_id(),
+            uuid.uuid4().hex[:16],
+            VERSION,
+            now.monotonic_ms,
+            runtimes=_runtimes(),
+        )
+        shadow = Shadow(layers, recall(self._state.remembered()))
+        outbox = Outbox(self._store, shadow.config.outbox, now.monotonic_ms)
+        self._core = Agent(identity, shadow, outbox, random.random)
+        topic = Topics(config.broker.prefix).topic(StatusChannel(identity.device))
+        will = Publish(topic, encode(reports.will(identity)), retain=True)
+        self._link = MqttLink(
+            config.broker, f"selvedge-agent-{identity.device}", will, self._notify
+        )
+
+    def run(self) -> End:
+        """Serve until told to end; return how."""
+        self._take_signals()
+        log.info("agent starts; state in %s", self._state.path)
+        self._perform(self._core.begin(self._machine.now()))
+        self._link.start()
+        self._notifier.notify("READY=1")
+        try:
+            while self._end is None:
+                self._turn()
+        finally:
+            self._notifier.notify("STOPPING=1")
+            self._link.stop(FLUSH_S)
+            self._drain_link()
+            self._core.close(self._machine.now())
+            for child in self._children.values():
+                child.release()
+            self._store.close()
+            self._state.release()
+        return self._end
+
+    def _turn(self) -> None:
+        for key, mask in self._selector.select(self._sleep_s()):
+            if key.data is None:
+                self._empty_wake()
+            else:
+                self._serve_child(key.data, mask)
+        if self._asked_to_leave:
+            self._perform(self._core.end(self._machine.now()))
+        self._drain_link()
+        self._reap()
+        self._handle(Tick())
+        self._perform(self._core.publishable(self._machine.now()))
+        self._feed_watchdog()
+
+    def _sleep_s(self) -> float:
+        if any(child.closed for child in self._children.values()):
+            return ENDING_POLL_S
+        due_s = (self._core.due_ms() - self._machine.now().monotonic_ms) / 1000
+        longest_s = min(LONGEST_SLEEP_S, self._notifier.ping_interval_s or LONGEST_SLEEP_S)
+        return max(0.0, min(longest_s, due_s))
+
+    def _serve_child(self, name: str, mask: int) -> None:
+        child = self._children.get(name)
+        if child is None:
+            return
+        if mask & selectors.EVENT_WRITE:
+            child.flush()
+        if mask & selectors.EVENT_READ:
+            for message in child.receive():
+                self._handle(ChildSaid(name, message))
+        self._watch(name, child)
+
+    def _watch(self, name: str, child: ChildProcess) -> None:
+        if child.closed:
+            if child.fileno() in self._selector.get_map():
+                self._selector.unregister(child)
+            return
+        mask = selectors.EVENT_READ
+        if child.wants_to_write():
+            mask |= selectors.EVENT_WRITE
+        self._selector.modify(child, mask, name)
+
+    def _reap(self) -> None:
+        for name, child in list(self._children.items()):
+            cause = child.ended()
+            if cause is not None:
+                del self._children[name]
+                child.release()
+                self._handle(ChildEnded(name, cause))
+
+    def _handle(self, event: Event) -> None:
+        self._perform(self._core.handle(event, self._machine.now()))
+
+    def _perform(self, actions: Iterable[Action]) -> None:
+        for action in actions:
+            self._perform_one(action)
+
+    def _perform_one(self, action: Action) -> None:  # noqa: C901, PLR0912 - an arm for each
+        match action:
+            case Publish():
+                self._link.publish(action)
+            case Subscribe():
+                self._link.subscribe(action.filters)
+            case Unsubscribe():
+                self._link.unsubscribe(action.filters)
+            case Spawn():
+                self._spawn(action)
+            case Tell():
+                if child := self._children.get(action.pipeline):
+                    child.send(action.message)
+                    self._watch(action.pipeline, child)
+            case Kill():
+                if child := self._children.get(action.pipeline):
+                    child.kill()
+            case Remember():
+                self._remember(action)
+            case SetLogLevel():
+                logging.getLogger().setLevel(action.level.upper())
+            case Measure():
+                pids = {name: child.pid for name, child in self._children.items()}
+                self._handle(self._machine.readings(pids))
+            case Log():
+                log.log(getattr(logging, action.level.upper()), "%s", action.text)
+            case End():
+                self._end = action
+
+    def _spawn(self, action: Spawn) -> None:
+        try:
+            child = ChildProcess(action.pipeline, action.config)
+        except OSError as error:
+            self._handle(ChildEnded(action.pipeline, f"cannot start a process: {error.strerror}"))
+            return
+        self._children[action.pipeline] = child
+        self._selector.register(child, selectors.EVENT_READ, action.pipeline)
+        self._watch(action.pipeline, child)
+
+    def _remember(self, action: Remember) -> None:
+        try:
+            self._state.remember(action.document)
+        except StorageError as error:
+            log.warning("remote configuration is in force but not kept: %s", error)
+
+    def _notify(self, event: LinkEvent) -> None:
+        with self._lock:
+            if len(self._events) >= MAX_QUEUED_EVENTS and not isinstance(event, LinkUp | LinkDown):
+                self._dropped += 1
+                return
+            self._events.append(event)
+        try:
+            self._wake_write.send(b"\0")
+        except OSError:
+            return
+
+    def _empty_wake(self) -> None:
+        try:
+            while self._wake_read.recv(4096):
+                pass
+        except BlockingIOError:
+            return
+
+    def _drain_link(self) -> None:
+        with self._lock:
+            events, self._events = self._events, deque()
+        for event in events:
+            self._handle(event)
+
+    def _take_signals(self) -> None:
+        def leave(_: int, __: object) -> None:
+            self._asked_to_leave = True
+            self._wake_write.send(b"\0")
+
+        signal.signal(signal.SIGTERM, leave)
+        signal.signal(signal.SIGINT, leave)
+
+    def _feed_watchdog(self) -> None:
+        interval_s = self._notifier.ping_interval_s
+        now_ms = self._machine.now().monotonic_ms
+        if interval_s is None or now_ms - self._pinged_ms < interval_s * 1000:
+            return
+        if now_ms / 1000 - self._link.alive_at < LINK_SILENT_S:
+            self._pinged_ms = now_ms
+            self._notifier.notify("WATCHDOG=1")
+
+
+def run(layers: Layers, config: DeviceConfig) -> None:
+    """Run the agent; where it is told to begin again, replace this process by a fresh one.
+
+    Raises:
+        AgentError: it cannot start, or ended with an error.
+    """
+    end = App(layers, config).run()
+    if end.error is not None:
+        raise LinkError(end.error)
+    if end.again:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+
+
+def _runtimes() -> tuple[str, ...]:
+    from agent.runtime.adapters.installed import available
+
+    return tuple(found.runtime for found in available())

@@ -1,0 +1,125 @@
+"""Commands over MQTT, each a retained state machine: init → executing → successful | failed."""
+
+from collections.abc import Callable
+from typing import Any
+
+from agent.channel.messages import TakeSnapshot
+from agent.control.events import Action, End, Now, Publish, SetLogLevel, Tell
+from agent.control.pipelines import Pipelines
+from broker.contract.errors import MessageError
+from broker.contract.messages import Command, decode, encode
+from broker.contract.shape.constraints import shorten
+from broker.contract.topics import CommandChannel, Topics
+
+LEVELS = ("debug", "info", "warning", "error")
+SNAPSHOT_LIMIT_MS = 10_000
+KEPT = 256
+"""So many finished commands are remembered, against one that comes twice."""
+
+Answer = tuple[Command, list[Action]]
+
+
+class Commands:
+    """The commands of one device."""
+
+    def __init__(self, topics: Topics, device: str, pipelines: Pipelines) -> None:
+        self._topics = topics
+        self._device = device
+        self._pipelines = pipelines
+        self._seen: dict[tuple[str, str], Command] = {}
+        self._snapshots: dict[str, int] = {}
+        self._ops: dict[str, Callable[[str, dict[str, Any], Now], Answer]] = {
+            "ping": self._ping,
+            "restart": self._restart,
+            "set-log-level": self._set_log_level,
+            "snapshot": self._snapshot,
+        }
+
+    def handle(self, channel: CommandChannel, payload: bytes, now: Now) -> list[Action]:
+        """Take a message of a command topic; our own answers and clearings come back here too."""
+        key = (channel.op, channel.id)
+        if not payload:
+            self._seen.pop(key, None)
+            self._snapshots.pop(channel.id, None)
+            return []
+        try:
+            command = decode(Command, payload)
+        except MessageError as error:
+            return [] if key in self._seen else [self._say(key, _failed(str(error)))]
+        if key in self._seen:
+            return []
+        if command.status == "executing":
+            return [self._say(key, self._after_restart(channel.op, command))]
+        if command.status != "init":
+            return []
+        run = self._ops.get(channel.op)
+        if run is None:
+            known = ", ".join(self._ops)
+            return [self._say(key, _failed(f"unknown command {channel.op}; known are {known}"))]
+        begun = self._say(key, Command("executing", command.args))
+        answer, actions = run(channel.id, command.args or {}, now)
+        if answer.status == "executing":
+            return [begun, *actions]
+        return [begun, self._say(key, answer), *actions]
+
+    def snapshot_taken(self, command_id: str, result: dict[str, Any]) -> list[Action]:
+        """A pipeline answered a snapshot that is still waited for."""
+        if self._snapshots.pop(command_id, None) is None:
+            return []
+        return [self._say(("snapshot", command_id), Command("successful", result=result))]
+
+    def overdue(self, now: Now) -> list[Action]:
+        """Fail the snapshots that no pipeline answered in time."""
+        late = [key for key, due_ms in self._snapshots.items() if now.monotonic_ms >= due_ms]
+        for key in late:
+            del self._snapshots[key]
+        text = f"the pipeline did not answer within {SNAPSHOT_LIMIT_MS} ms"
+        return [self._say(("snapshot", key), _failed(text)) for key in late]
+
+    def due_ms(self) -> int | None:
+        """When `overdue` has something to do."""
+        return min(self._snapshots.values(), default=None)
+
+    def _say(self, key: tuple[str, str], command: Command) -> Publish:
+        self._seen[key] = command
+        while len(self._seen) > KEPT:
+            self._seen.pop(next(iter(self._seen)))
+        topic = self._topics.topic(CommandChannel(self._device, *key))
+        return Publish(topic, encode(command), retain=True)
+
+    def _after_restart(self, op: str, command: Command) -> Command:
+        if op == "restart" and not (command.args or {}).get("pipeline"):
+            return Command("successful", command.args)
+        return _failed("the agent was restarted meanwhile")
+
+    def _ping(self, _: str, __: dict[str, Any], now: Now) -> Answer:
+        result = {"time_ms": now.unix_ms, "monotonic_ms": now.monotonic_ms}
+        return Command("successful", result=result), []
+
+    def _restart(self, _: str, args: dict[str, Any], now: Now) -> Answer:
+        if "pipeline" not in args:
+            return Command("executing", args), [End(again=True)]
+        name = args["pipeline"]
+        if name not in self._pipelines:
+            return _failed(f"no pipeline {shorten(name)}"), []
+        return Command("successful", args), self._pipelines.restart(name, now)
+
+    def _set_log_level(self, _: str, args: dict[str, Any], __: Now) -> Answer:
+        level = args.get("level")
+        if level not in LEVELS:
+            return _failed(f"level must be one of {', '.join(LEVELS)}"), []
+        return Command("successful", args), [SetLogLevel(level)]
+
+    def _snapshot(self, command_id: str, args: dict[str, Any], now: Now) -> Answer:
+        running = self._pipelines.running()
+        name = args.get("pipeline", running[0] if len(running) == 1 else None)
+        if name not in running:
+            choice = ", ".join(running) or "none"
+            return _failed(f"args.pipeline must name a running pipeline: {choice}"), []
+        self._snapshots[command_id] = now.monotonic_ms + SNAPSHOT_LIMIT_MS
+        tell = Tell(name, TakeSnapshot("take_snapshot", command_id))
+        return Command("executing", args), [tell]
+
+
+def _failed(reason: str) -> Command:
+    return Command("failed", reason=reason[:400])

@@ -1,0 +1,291 @@
+"""The agent's main process as one pure state machine: events and the time in, actions out."""
+
+from collections.abc import Callable
+
+from agent.channel.messages import Answer, Snapshot
+from agent.config.device import remote_schema
+from agent.control import reports
+from agent.control.commands import Commands
+from agent.control.delivery import Delivery
+from agent.control.events import (
+    Action,
+    ChildEnded,
+    ChildSaid,
+    Delivered,
+    End,
+    Event,
+    LinkDown,
+    LinkUp,
+    Log,
+    Measure,
+    Now,
+    Publish,
+    Readings,
+    Received,
+    Remember,
+    SetLogLevel,
+    Tick,
+)
+from agent.control.pipelines import Pipelines
+from agent.control.presence import Presence
+from agent.control.reports import Counters, Identity
+from agent.control.shadow import Scope, Shadow
+from agent.control.subscriptions import Subscriptions
+from agent.control.supervisor import Limits
+from agent.outbox.outbox import Outbox
+from broker.contract.codec import encode_json
+from broker.contract.errors import TopicError
+from broker.contract.messages import encode
+from broker.contract.topics import (
+    CommandChannel,
+    DesiredChannel,
+    FleetDesiredChannel,
+    MetricsChannel,
+    ReportedChannel,
+    SchemaChannel,
+    StatusChannel,
+    Topics,
+)
+
+STATUS_INTERVAL_MS = 200
+"""Changes of state within this time share one status message."""
+
+STOP_LIMIT_MS = 8_000
+"""After this the agent leaves without waiting for its children any longer."""
+
+
+class Agent:
+    """One device; `handle` is the only way in, and nothing is done but what it returns."""
+
+    def __init__(
+        self,
+        identity: Identity,
+        shadow: Shadow,
+        outbox: Outbox,
+        random: Callable[[], float],
+        limits: Limits | None = None,
+    ) -> None:
+        self._identity = identity
+        self._shadow = shadow
+        self._outbox = outbox
+        self._topics = Topics(shadow.config.broker.prefix)
+        self._pipelines = Pipelines(random, limits)
+        self._commands = Commands(self._topics, identity.device, self._pipelines)
+        self._presence = Presence(identity.instance)
+        self._counters = Counters()
+        self._delivery = Delivery(outbox, self._topics, identity.device)
+        self._linked = False
+        self._subscriptions = Subscriptions(self._topics, identity.device)
+        self._status_due_ms: int | None = None
+        self._metrics_due_ms = identity.started_ms
+        self._ending: End | None = None
+        self._end_due_ms = 0
+        self._left = False
+
+    def begin(self, now: Now) -> list[Action]:
+        """Start what the configuration wants; the link need not be there."""
+        return self._configure(now)
+
+    def end(self, now: Now, error: str | None = None, *, again: bool = False) -> list[Action]:
+        """Begin to leave: stop the children; `handle` says farewell once they are gone."""
+        if self._ending is not None:
+            return []
+        self._ending = End(error, again)
+        self._end_due_ms = now.monotonic_ms + STOP_LIMIT_MS
+        return self._pipelines.stop_all(now)
+
+    def handle(self, event: Event, now: Now) -> list[Action]:
+        """Take an event and return what must be done, in order."""
+        actions: list[Action] = []
+        for action in self._dispatch(event, now):
+            if isinstance(action, End):
+                actions += self.end(now, action.error, again=action.again)
+            else:
+                actions.append(action)
+        return actions + self._leave_if_done(now)
+
+    def _dispatch(self, event: Event, now: Now) -> list[Action]:
+        match event:
+            case LinkUp():
+                return self._link_up(now)
+            case LinkDown():
+                return self._link_down(event)
+            case Received():
+                return self._received(event, now)
+            case Delivered():
+                self._outbox.acknowledge(event.row_id)
+                return []
+            case ChildSaid():
+                return self._child_said(event, now)
+            case ChildEnded():
+                self._plan_status(now)
+                return self._pipelines.child_ended(event.pipeline, event.cause, now)
+            case Readings():
+                return self._measured(event, now)
+            case Tick():
+                return self._tick(now)
+
+    def due_ms(self) -> int:
+        """When a `Tick` has something to do, on the monotonic clock."""
+        dues = [
+            self._metrics_due_ms,
+            self._outbox.due_ms(),
+            self._pipelines.due_ms(),
+            self._commands.due_ms(),
+            self._status_due_ms if self._linked else None,
+            self._end_due_ms if self._ending else None,
+        ]
+        return min(due for due in dues if due is not None)
+
+    def publishable(self, now: Now) -> list[Action]:
+        """Return the results that may go out now."""
+        return self._delivery.publishable(now) if self._linked else []
+
+    def close(self, now: Now) -> None:
+        """Put on disk what only memory has."""
+        self._outbox.close(now.monotonic_ms)
+
+    def _link_up(self, now: Now) -> list[Action]:
+        self._linked = True
+        self._counters.connects += 1
+        device = self._identity.device
+        schema = self._topics.topic(SchemaChannel(device))
+        self._presence.connected()
+        return [
+            *self._subscriptions.afresh(self._pipelines.fed_topics()),
+            Publish(schema, encode_json(remote_schema()), retain=True),
+            self._report(),
+            self._status(now),
+            Log("info", f"connected to {self._shadow.config.broker.url}"),
+        ]
+
+    def _link_down(self, event: LinkDown) -> list[Action]:
+        self._linked = False
+        actions: list[Action] = [Log("warning", f"no broker: {event.reason}")]
+        if event.taken_over:
+            actions.append(End(self._presence.clash(self._identity.device)))
+        return actions
+
+    def _received(self, event: Received, now: Now) -> list[Action]:
+        actions = self._pipelines.feed(event.topic, event.payload)
+        try:
+            channel = self._topics.channel(event.topic)
+        except TopicError:
+            if not actions and event.topic not in self._pipelines.fed_topics():
+                self._counters.rejected += 1
+            return actions
+        match channel:
+            case StatusChannel():
+                actions += self._own_status(event.payload, now)
+            case DesiredChannel():
+                actions += self._desired("device", event.payload, now)
+            case FleetDesiredChannel():
+                actions += self._desired("fleet", event.payload, now)
+            case CommandChannel():
+                actions += self._commanded(channel, event.payload, now)
+        return actions
+
+    def _own_status(self, payload: bytes, now: Now) -> list[Action]:
+        verdict = self._presence.saw(payload)
+        if verdict == "rival":
+            return [End(self._presence.clash(self._identity.device))]
+        return [self._status(now)] if verdict == "stale" and self._ending is None else []
+
+    def _desired(self, scope: Scope, payload: bytes, now: Now) -> list[Action]:
+        if not self._shadow.desire(scope, payload):
+            return [self._report()] if self._linked else []
+        return [
+            Remember(self._shadow.remembered()),
+            *self._configure(now),
+            *([self._report()] if self._linked else []),
+        ]
+
+    def _commanded(self, channel: CommandChannel, payload: bytes, now: Now) -> list[Action]:
+        actions = self._commands.handle(channel, payload, now)
+        self._plan_status(now)
+        return actions
+
+    def _configure(self, now: Now) -> list[Action]:
+        if self._ending is not None:
+            return []
+        config = self._shadow.config
+        actions: list[Action] = [SetLogLevel(config.log_level)]
+        actions += self._pipelines.configure(config.pipelines, now)
+        self._outbox.configure(config.outbox)
+        due_ms = now.monotonic_ms + int(config.metrics_interval_s * 1000)
+        self._metrics_due_ms = min(self._metrics_due_ms, due_ms)
+        self._plan_status(now)
+        if self._linked:
+            actions += self._subscriptions.change(self._pipelines.fed_topics())
+        return actions
+
+    def _child_said(self, event: ChildSaid, now: Now) -> list[Action]:
+        name, message = event.pipeline, event.message
+        if isinstance(message, Snapshot):
+            return self._commands.snapshot_taken(message.id, message.result)
+        before = self._states()
+        actions = self._pipelines.child_said(name, message, now)
+        pipeline = self._pipelines.items().get(name)
+        if isinstance(message, Answer):
+            return (
+                actions + self._delivery.answered(name, pipeline, message, now) if pipeline else []
+            )
+        self._note_change(before, now)
+        return actions
+
+    def _tick(self, now: Now) -> list[Action]:
+        before = self._states()
+        actions = self._pipelines.tick(now) + self._commands.overdue(now)
+        self._note_change(before, now)
+        self._outbox.tend(now.monotonic_ms)
+        if now.monotonic_ms >= self._metrics_due_ms:
+            interval_ms = int(self._shadow.config.metrics_interval_s * 1000)
+            self._metrics_due_ms = now.monotonic_ms + interval_ms
+            actions.append(Measure())
+        due_ms = self._status_due_ms
+        if self._linked and due_ms is not None and now.monotonic_ms >= due_ms:
+            actions.append(self._status(now))
+        return actions
+
+    def _leave_if_done(self, now: Now) -> list[Action]:
+        if self._ending is None or self._left:
+            return []
+        if not self._pipelines.all_stopped() and now.monotonic_ms < self._end_due_ms:
+            return []
+        self._left = True
+        actions: list[Action] = []
+        if self._linked and not self._presence.lost:
+            message = reports.farewell(self._identity, now, self._ending.error)
+            topic = self._topics.topic(StatusChannel(self._identity.device))
+            actions.append(Publish(topic, encode(message), retain=True))
+        return [*actions, self._ending]
+
+    def _measured(self, readings: Readings, now: Now) -> list[Action]:
+        if not self._linked:
+            return []
+        message = reports.metrics(
+            self._identity, self._pipelines, self._outbox, self._counters, readings, now
+        )
+        topic = self._topics.topic(MetricsChannel(self._identity.device))
+        return [Publish(topic, encode(message), retain=False)]
+
+    def _report(self) -> Publish:
+        topic = self._topics.topic(ReportedChannel(self._identity.device))
+        return Publish(topic, encode(self._shadow.report()), retain=True)
+
+    def _status(self, now: Now) -> Publish:
+        self._status_due_ms = None
+        message = reports.status(self._identity, self._pipelines, now)
+        topic = self._topics.topic(StatusChannel(self._identity.device))
+        return Publish(topic, encode(message), retain=True)
+
+    def _states(self) -> list[object]:
+        return [(name, p.status()) for name, p in self._pipelines.items().items()]
+
+    def _note_change(self, before: list[object], now: Now) -> None:
+        if self._states() != before:
+            self._plan_status(now)
+
+    def _plan_status(self, now: Now) -> None:
+        if self._status_due_ms is None:
+            self._status_due_ms = now.monotonic_ms + STATUS_INTERVAL_MS

@@ -1,0 +1,46 @@
+"""From a child's answer to a numbered result in the outbox, and from there to the broker."""
+
+from agent.channel.messages import Answer
+from agent.control import reports
+from agent.control.events import Action, Log, Now, Publish
+from agent.control.pipelines import Pipeline
+from agent.errors import StorageError
+from agent.outbox.outbox import Outbox
+from broker.contract.messages import encode
+from broker.contract.topics import ResultsChannel, Topics
+
+
+class Delivery:
+    """Results of one device on their way."""
+
+    def __init__(self, outbox: Outbox, topics: Topics, device: str) -> None:
+        self._outbox = outbox
+        self._topics = topics
+        self._device = device
+
+    def answered(self, name: str, pipeline: Pipeline, answer: Answer, now: Now) -> list[Action]:
+        """Number an answer and put it in the outbox."""
+        try:
+            sequence = self._outbox.sequences.next(name)
+        except StorageError as error:
+            self._outbox.dropped += 1
+            return [Log("error", f"result of {name} dropped: {error}")]
+        payload = encode(reports.result(answer, pipeline, sequence, now))
+        self._outbox.put(name, payload, pipeline.config.priority, now.monotonic_ms)
+        return []
+
+    def publishable(self, now: Now) -> list[Action]:
+        """Return the results that may go out now, each with its row's id."""
+        return [
+            Publish(
+                self._topics.topic(ResultsChannel(self._device, row.pipeline)),
+                _late(row.payload) if self._outbox.late(row, now.monotonic_ms) else row.payload,
+                retain=False,
+                row_id=row.id,
+            )
+            for row in self._outbox.take()
+        ]
+
+
+def _late(payload: bytes) -> bytes:
+    return payload[:-1] + b',"late":true}'

@@ -1,0 +1,190 @@
+"""What happens to the agent, and what it then asks its adapters to do."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from agent.channel.messages import FromChild, ToChild
+from agent.config.device import PipelineConfig
+
+
+@dataclass(frozen=True)
+class Now:
+    """The time, as an argument.
+
+    Attributes:
+        monotonic_ms: never jumps; every deadline is on it.
+        unix_ms: for people; may be wrong until `synced`.
+    """
+
+    monotonic_ms: int
+    unix_ms: int
+    synced: bool
+
+
+@dataclass(frozen=True)
+class LinkUp:
+    """The broker accepted us."""
+
+
+@dataclass(frozen=True)
+class LinkDown:
+    """The broker is gone, or could not be reached.
+
+    Attributes:
+        taken_over: another client has our client id; to come back would start a fight.
+    """
+
+    reason: str
+    taken_over: bool = False
+
+
+@dataclass(frozen=True)
+class Received:
+    """A message came from the broker."""
+
+    topic: str
+    payload: bytes
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """The broker acknowledged the publication of an outbox row."""
+
+    row_id: int
+
+
+@dataclass(frozen=True)
+class ChildSaid:
+    """A pipeline child sent a message."""
+
+    pipeline: str
+    message: FromChild
+
+
+@dataclass(frozen=True)
+class ChildEnded:
+    """A pipeline child is gone; `cause` is for people."""
+
+    pipeline: str
+    cause: str
+
+
+@dataclass(frozen=True)
+class Readings:
+    """What the machine's counters say, for `metrics`.
+
+    Attributes:
+        children: resident bytes and CPU percent of each pipeline's child.
+    """
+
+    rss_bytes: int
+    cpu_percent: float
+    written_bytes: int
+    temperature_c: float | None
+    children: Mapping[str, tuple[int, float]]
+
+
+@dataclass(frozen=True)
+class Tick:
+    """Time passed."""
+
+
+Event = LinkUp | LinkDown | Received | Delivered | ChildSaid | ChildEnded | Readings | Tick
+
+
+@dataclass(frozen=True)
+class Publish:
+    """Send to the broker; `row_id` asks for a `Delivered`."""
+
+    topic: str
+    payload: bytes
+    retain: bool
+    row_id: int | None = None
+
+
+@dataclass(frozen=True)
+class Subscribe:
+    """Ask the broker for these filters."""
+
+    filters: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Unsubscribe:
+    """No longer ask for these."""
+
+    filters: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Spawn:
+    """Start a pipeline's child."""
+
+    pipeline: str
+    config: PipelineConfig
+
+
+@dataclass(frozen=True)
+class Tell:
+    """Send a message to a pipeline's child."""
+
+    pipeline: str
+    message: ToChild
+
+
+@dataclass(frozen=True)
+class Kill:
+    """End a pipeline's child at once."""
+
+    pipeline: str
+
+
+@dataclass(frozen=True)
+class Remember:
+    """Keep the remote configuration through a restart."""
+
+    document: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class SetLogLevel:
+    """Log from this level on."""
+
+    level: str
+
+
+@dataclass(frozen=True)
+class Measure:
+    """Read the machine's counters and hand them in as `Readings`."""
+
+
+@dataclass(frozen=True)
+class Log:
+    """Tell whoever reads the journal."""
+
+    level: str
+    text: str
+
+
+@dataclass(frozen=True)
+class End:
+    """Leave in good order; with an error unless `error` is None, and begin again if `again`."""
+
+    error: str | None = None
+    again: bool = False
+
+
+Action = (
+    Publish
+    | Subscribe
+    | Unsubscribe
+    | Spawn
+    | Tell
+    | Kill
+    | Remember
+    | SetLogLevel
+    | Measure
+    | Log
+    | End
+)

@@ -1,0 +1,105 @@
+"""The configuration shadow: what operators desire, what of it is in force, and why not the rest."""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from agent.config.device import DeviceConfig, local_only
+from agent.config.layers import Layers, Tree, admit, combine
+from broker.contract.codec import decode_json
+from broker.contract.errors import MessageError
+from broker.contract.messages import ReportedConfig
+from broker.contract.shape import parse, to_tree
+
+Scope = Literal["fleet", "device"]
+DOCUMENT = "document"
+
+
+@dataclass(frozen=True)
+class Remembered:
+    """What is kept through a restart: both documents, and the patch in force."""
+
+    fleet: Tree = field(default_factory=dict)
+    device: Tree = field(default_factory=dict)
+    accepted: Tree = field(default_factory=dict)
+
+
+def recall(tree: Any) -> Remembered:
+    """Read back what `Shadow.remembered` gave; anything else counts as nothing."""
+    parsed = parse(Remembered, tree)
+    return parsed if isinstance(parsed, Remembered) else Remembered()
+
+
+class Shadow:
+    """Desired in, configuration and report out."""
+
+    def __init__(self, layers: Layers, remembered: Remembered) -> None:
+        self._layers = layers
+        self._documents: dict[Scope, Tree] = {
+            "fleet": remembered.fleet,
+            "device": remembered.device,
+        }
+        self._broken: dict[Scope, str] = {}
+        self._accepted = remembered.accepted
+        self.config: DeviceConfig
+        self._errors: dict[str, str]
+        self._apply()
+
+    def desire(self, scope: Scope, payload: bytes) -> bool:
+        """Take a desired document; tell whether anything is to be applied.
+
+        A payload that is no JSON object changes nothing but the report. An empty one, which is how
+        MQTT clears a retained message, stands for an empty document.
+        """
+        try:
+            document = decode_json(payload) if payload else {}
+        except MessageError as error:
+            self._broken[scope] = str(error)
+            return False
+        if not isinstance(document, dict):
+            self._broken[scope] = "payload is not a JSON object"
+            return False
+        self._broken.pop(scope, None)
+        if document == self._documents[scope]:
+            return False
+        self._documents[scope] = document
+        self._apply()
+        return True
+
+    def remembered(self) -> Tree:
+        """What to keep through a restart."""
+        tree: Tree = to_tree(
+            Remembered(self._documents["fleet"], self._documents["device"], {})
+        ) | {"accepted": self._accepted}
+        return tree
+
+    def report(self) -> ReportedConfig:
+        """Say what is in force, and what was refused."""
+        broken = {f"{scope} {DOCUMENT}": text for scope, text in self._broken.items()}
+        errors = {key[:200]: text[:400] for key, text in (self._errors | broken).items()}
+        return ReportedConfig(
+            version=_version(self._documents["device"]),
+            fleet_version=_version(self._documents["fleet"]),
+            applied=without_local(to_tree(self.config)),
+            errors=errors,
+        )
+
+    def _apply(self) -> None:
+        wanted = combine(over=self._documents["device"], under=self._documents["fleet"])
+        wanted.pop("version", None)
+        admitted = admit(self._layers, wanted, self._accepted)
+        self.config, self._errors = admitted.config, admitted.errors
+        self._accepted = admitted.patch
+
+
+def without_local(tree: Tree, path: tuple[str, ...] = ()) -> Tree:
+    """Return the tree less what only the device itself may know."""
+    return {
+        key: without_local(value, (*path, key)) if isinstance(value, dict) else value
+        for key, value in tree.items()
+        if not local_only((*path, key))
+    }
+
+
+def _version(document: Tree) -> int | None:
+    version = document.get("version")
+    return version if type(version) is int else None

@@ -1,0 +1,1 @@
+"""Where a pipeline child meets its main process and its hardware."""

@@ -1,0 +1,41 @@
+"""Answers of a child as encoded frames, without building a message object for each."""
+
+import json
+from typing import Any
+
+from agent.channel.framing import HEADER_BYTES, MAX_FRAME_BYTES
+from agent.errors import ChannelError
+
+_encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
+
+
+def answer_frame(
+    captured_ns: int,
+    sample_id: str | None,
+    outputs: dict[str, Any],
+    marks_ns: tuple[int, int, int, int],
+) -> bytes:
+    """Encode an `Answer` (agent.channel.messages) as a frame.
+
+    Args:
+        marks_ns: monotonic time when preprocessing began, when the model began, when it ended, and
+            when the answer was ready.
+
+    Raises:
+        ChannelError: the outputs cannot be encoded, or are too long.
+    """
+    began, invoked, answered, ready = marks_ns
+    named = "" if sample_id is None else f',"input":{_encode(sample_id[:400])}'
+    try:
+        body = (
+            f'{{"kind":"answer","monotonic_ns":{captured_ns},"outputs":{_encode(outputs)},'
+            f'"latency":{{"preprocess_us":{(invoked - began) // 1000},'
+            f'"invoke_us":{(answered - invoked) // 1000},'
+            f'"postprocess_us":{(ready - answered) // 1000},'
+            f'"total_us":{max(0, ready - captured_ns) // 1000}}}{named}}}'
+        ).encode("ascii")
+    except (TypeError, ValueError) as error:
+        raise ChannelError(f"outputs cannot be encoded: {error}") from None
+    if len(body) > MAX_FRAME_BYTES:
+        raise ChannelError(f"answer of {len(body)} bytes exceeds {MAX_FRAME_BYTES}")
+    return len(body).to_bytes(HEADER_BYTES, "big") + body

@@ -1,0 +1,214 @@
+"""The pipeline child: reads a source, runs the model, answers, until it is told to stop."""
+
+import ctypes
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from agent.channel.messages import Progress, Ready, Refused, Retune, Snapshot, Stop, TakeSnapshot
+from agent.config.device import PipelineConfig
+from agent.config.processing import DetectPostprocess, Postprocess
+from agent.errors import AgentError, ChannelError, ConfigError, SourceError
+from agent.pipeline.adapters.main_link import MainLink
+from agent.pipeline.inference import Inference
+from agent.pipeline.postprocess import build_postprocessor
+from agent.pipeline.preprocess import build_preprocessor
+from agent.pipeline.sample import Sample
+from agent.pipeline.snapshot import snapshot
+from agent.runtime.adapters.loading import load
+from agent.sources.adapters.inbox import Inbox
+from agent.sources.adapters.opening import open_source
+from agent.sources.protocol import EndOfSource, Source
+from broker.contract.shape import parse
+
+READ_TIMEOUT_S = 0.2
+FLUSH_NS = 10_000_000
+PROGRESS_MS = 500
+REOPEN_FIRST_S = 0.5
+REOPEN_MOST_S = 15.0
+MAX_ANCHORS_BYTES = 1024 * 1024
+PR_SET_PDEATHSIG = 1
+
+clock = time.monotonic_ns
+
+
+class Child:
+    """The loop and what it knows."""
+
+    def __init__(self, link: MainLink, inbox: Inbox, config: PipelineConfig) -> None:
+        self._link = link
+        self._inbox = inbox
+        self._config = config
+        self._inference, self._ready = _inference(config)
+        self._source: Source | None = None
+        self._source_state = "opening"
+        self._reopen_at = 0.0
+        self._reopen_s = REOPEN_FIRST_S
+        self._drops_before = 0
+        self._warning: str | None = None
+        self._latest: Sample | None = None
+        self._progress_ns = min(PROGRESS_MS, max(20, config.deadline_ms // 4)) * 1_000_000
+        self._flush_at = self._progress_at = 0
+
+    def run(self) -> None:
+        """Serve until told to stop.
+
+        Raises:
+            AgentError: what no restart would mend.
+        """
+        self._link.send(self._ready)
+        while self._obey():
+            sample = self._read()
+            if sample is not None:
+                self._latest = sample
+                for answer in self._inference.answers(sample):
+                    self._link.queue(answer)
+            now = clock()
+            if now >= self._flush_at:
+                self._flush_at = now + FLUSH_NS
+                self._link.flush()
+            if now >= self._progress_at:
+                self._progress_at = now + self._progress_ns
+                self._say_progress()
+        self._close_source()
+        self._link.flush()
+
+    def _read(self) -> Sample | None:
+        if self._source is None and not self._open():
+            self._link.flush()
+            time.sleep(min(READ_TIMEOUT_S, self._progress_ns / 1e9))
+            return None
+        assert self._source is not None
+        try:
+            sample = self._source.read(0)
+            if sample is not None:
+                return sample
+            self._link.flush()
+            return self._source.read(min(READ_TIMEOUT_S, self._progress_ns / 1e9))
+        except EndOfSource:
+            self._close_source()
+            self._source_state, self._reopen_at = "ended", float("inf")
+        except SourceError as error:
+            self._lose(error)
+        return None
+
+    def _open(self) -> bool:
+        if time.monotonic() < self._reopen_at:
+            return False
+        try:
+            self._source = open_source(
+                self._config.source, clock=clock, sleep=time.sleep, inbox=self._inbox
+            )
+        except SourceError as error:
+            self._lose(error)
+            return False
+        self._source_state, self._reopen_s = "open", REOPEN_FIRST_S
+        return True
+
+    def _lose(self, error: SourceError) -> None:
+        self._close_source()
+        self._source_state = f"waiting: {error}"[:400]
+        self._reopen_at = time.monotonic() + self._reopen_s
+        self._reopen_s = min(REOPEN_MOST_S, 2 * self._reopen_s)
+        self._say_progress()
+
+    def _close_source(self) -> None:
+        if self._source is not None:
+            self._drops_before += self._source.dropped()
+            self._source.close()
+            self._source = None
+
+    def _say_progress(self) -> None:
+        drops = self._drops_before + (self._source.dropped() if self._source else 0)
+        self._link.send(
+            Progress("progress", self._inference.frames, drops, self._source_state, self._warning)
+        )
+
+    def _obey(self) -> bool:
+        while self._link.requests:
+            request = self._link.requests.popleft()
+            match request:
+                case Stop():
+                    return False
+                case Retune():
+                    self._retune(request)
+                case TakeSnapshot():
+                    seen = snapshot(self._latest, self._inference.latest)
+                    self._link.send(Snapshot("snapshot", request.id, seen))
+        return True
+
+    def _retune(self, request: Retune) -> None:
+        config = parse(Postprocess, request.postprocess)
+        try:
+            self._inference.retune(config, _anchors(config))
+        except ConfigError as error:
+            self._warning = f"postprocess kept as it was: {error}"[:400]
+        else:
+            self._warning = None
+        self._say_progress()
+
+
+def _inference(config: PipelineConfig) -> tuple[Inference, Ready]:
+    began = clock()
+    model, sha256, reason = load(config.model, config.runtime, config.threads, config.delegate)
+    if len(model.inputs) != 1:
+        raise ConfigError(
+            f"model {config.model}: has {len(model.inputs)} inputs; a pipeline feeds exactly one"
+        )
+    inference = Inference(
+        model,
+        build_preprocessor(config.preprocess, model.inputs[0]),
+        build_postprocessor(
+            config.postprocess,
+            model.outputs,
+            model.inputs[0],
+            anchors=_anchors(config.postprocess),
+        ),
+        clock,
+    )
+    runtime = model.info().runtime
+    return inference, Ready("ready", sha256, runtime, reason[:400], (clock() - began) / 1e6)
+
+
+def _anchors(config: Postprocess) -> Any:
+    if not isinstance(config, DetectPostprocess) or config.anchors is None:
+        return None
+    path = Path(config.anchors)
+    try:
+        if path.stat().st_size > MAX_ANCHORS_BYTES:
+            raise ConfigError(f"anchors {path}: larger than {MAX_ANCHORS_BYTES} bytes")
+        return np.load(path, allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"anchors {path}: {error}") from None
+
+
+def main(fd: int) -> int:
+    """Serve the main process at the other end of `fd`."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    inbox = Inbox(clock)
+    link = MainLink(fd, inbox)
+    start = link.started()
+    if start is None:
+        return 0
+    try:
+        config = parse(PipelineConfig, start.config)
+        if isinstance(config, list):
+            raise ConfigError(f"pipeline {start.name}: {config[0]}")
+        Child(link, inbox, config).run()
+    except ChannelError:
+        raise
+    except AgentError as error:
+        link.send(Refused("refused", " ".join(str(error).split())[:400]))
+    return 0
+
+
+if __name__ == "__main__":
+    code = main(int(sys.argv[1]))
+    sys.stderr.flush()
+    os._exit(code)

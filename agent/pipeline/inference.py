@@ -1,0 +1,64 @@
+"""One sample through preprocessing, model and postprocessing."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from agent.config.processing import Postprocess
+from agent.pipeline.answers import answer_frame
+from agent.pipeline.postprocess import build_postprocessor
+from agent.pipeline.protocol import Postprocessor, Preprocessor
+from agent.pipeline.sample import Sample
+from agent.runtime.protocol import LoadedModel
+
+
+class Inference:
+    """The model and what surrounds it; time is read from `clock`, in monotonic ns."""
+
+    def __init__(
+        self,
+        model: LoadedModel,
+        preprocessor: Preprocessor,
+        postprocessor: Postprocessor,
+        clock: Callable[[], int],
+    ) -> None:
+        self._model = model
+        self._preprocessor = preprocessor
+        self._post = postprocessor
+        self._clock = clock
+        self._outputs = range(len(model.outputs))
+        self.frames = 0
+        self.latest: dict[str, Any] = {}
+
+    def answers(self, sample: Sample) -> Iterator[bytes]:
+        """Yield the encoded answer of every model input that `sample` completes.
+
+        Raises:
+            ConfigError: the sample does not fit the model.
+            ModelError: the runtime failed.
+        """
+        clock, model, post = self._clock, self._model, self._post
+        began = clock()
+        self.frames += 1
+        for _ in range(self._preprocessor.push(sample)):
+            self._preprocessor.fill(model.input_view(0))
+            model_input = model.input_view(0).copy() if post.needs_input else None
+            invoked = clock()
+            model.invoke()
+            answered = clock()
+            outputs = post.result([model.output_view(i) for i in self._outputs], model_input)
+            if outputs is not None:
+                self.latest = outputs
+                marks = (began, invoked, answered, clock())
+                yield answer_frame(sample.captured_ns, sample.id, outputs, marks)
+            began = clock()
+
+    def retune(self, config: Postprocess, anchors: Any) -> None:
+        """Take over another postprocessing; the old one stays if this one does not fit.
+
+        Raises:
+            ConfigError: it does not fit the model.
+        """
+        model = self._model
+        self._post = build_postprocessor(
+            config, model.outputs, model.inputs[0], anchors=anchors, previous=self._post
+        )

@@ -1,0 +1,3 @@
+"""The version of Selvedge, for `status`, the command line and the package."""
+
+VERSION = "0.1.0"
