@@ -62,7 +62,7 @@ class TfliteModel:
             raise ModelError(f"the runtime refuses the model: {_line(error)}") from None
         except SystemError as error:
             raise UnavailableError(f"{library} fails: {_line(error)}{_remedy(library)}") from None
-        self._info = RuntimeInfo("tflite", f"{library} {version(library)}, {kind}", threads)
+        self._info = RuntimeInfo("tflite", _detail(library, kind), threads)
         self._interpreter = interpreter
         self._invoke = interpreter.invoke
         self.inputs, self.outputs = (tuple(map(_tensor_info, details)) for details in found)
@@ -124,6 +124,12 @@ class TfliteModel:
             )
             for step in graph
         ]
+
+
+def _detail(library: str, kind: str) -> str:
+    if library == "tflite_runtime" and kind == "xnnpack":
+        kind = "its default kernels"  # 2.14 does not put XNNPACK under int8 models
+    return f"{library} {version(library)}, {kind}"
 
 
 def _import(library: str) -> ModuleType:

@@ -15,13 +15,12 @@ class Range:
 
     def broken_by(self, value: Any) -> str | None:
         """Say how `value` breaks the bound, or None."""
-        shown = f"{value:g}" if isinstance(value, float) else shorten(value)
         if self.above is not None and not value > self.above:
-            return f"must be above {self.above:g}, got {shown}"
+            return f"must be above {_number(self.above)}, got {_number(value)}"
         if self.minimum is not None and not value >= self.minimum:
-            return f"must be at least {self.minimum:g}, got {shown}"
+            return f"must be at least {_number(self.minimum)}, got {_number(value)}"
         if self.maximum is not None and not value <= self.maximum:
-            return f"must be at most {self.maximum:g}, got {shown}"
+            return f"must be at most {_number(self.maximum)}, got {_number(value)}"
         return None
 
     def schema(self, kind: str) -> dict[str, Any]:
@@ -87,6 +86,11 @@ class Doc:
 
 
 Constraint = Range | Length | Pattern | Doc
+
+
+def _number(value: Any) -> str:
+    whole = isinstance(value, float) and value.is_integer() and abs(value) < 2**53
+    return shorten(int(value) if whole else value)
 
 
 def shorten(value: object, limit: int = 40) -> str:
