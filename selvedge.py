@@ -44,7 +44,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(words[len(name.split()) :])
     outcome = _guarded(module.run, arguments)
     if arguments.json:
-        print(json.dumps(outcome.tree))
+        if outcome.tree:  # empty: the command runs on and has printed its object at its start
+            print(json.dumps(outcome.tree))
     elif outcome.text:
         print(outcome.text)
     return outcome.exit_code

@@ -1,0 +1,1 @@
+"""A mosquitto for a fleet: authority, certificates, access list, configuration."""
