@@ -15,17 +15,13 @@ def load(path: Path) -> bytes:
         ModelRefused: missing, unreadable, not a regular file, or too large.
     """
     try:
-        # Opening a FIFO or a terminal would wait for somebody to write.
+        # Opening a FIFO or a terminal would otherwise wait for somebody to write.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(descriptor, "rb", closefd=True) as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise ModelRefused(f"{path}: is {_kind(status.st_mode)}, not a model file")
-            if status.st_size > MAX_FILE_BYTES:
-                raise ModelRefused(
-                    f"{path}: {status.st_size} bytes, more than the limit of {MAX_FILE_BYTES}"
-                )
+        with os.fdopen(descriptor, "rb") as file:
+            _check_kind(path, os.fstat(descriptor))
             return file.read(MAX_FILE_BYTES + 1)
+    except ModelRefused:
+        raise
     except FileNotFoundError:
         raise ModelRefused(f"{path}: no such file; check the path") from None
     except IsADirectoryError:
@@ -35,7 +31,10 @@ def load(path: Path) -> bytes:
         raise ModelRefused(f"{path}: cannot be read: {reason}") from None
 
 
-def _kind(mode: int) -> str:
-    if stat.S_ISDIR(mode):
-        return "a folder"
-    return "a FIFO" if stat.S_ISFIFO(mode) else "a device"
+def _check_kind(path: Path, status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise ModelRefused(f"{path}: is a device or pipe; name a .tflite file")
+    if status.st_size > MAX_FILE_BYTES:
+        raise ModelRefused(
+            f"{path}: {status.st_size} bytes, more than the limit of {MAX_FILE_BYTES}"
+        )

@@ -51,7 +51,7 @@ def check_shapes(graph: Graph) -> None:
         ModelRefused: an operand is missing, or its shape does not go with the others.
     """
     for number, operator in enumerate(graph.operators):
-        rule = _RULES.get(operator.name)
+        rule = RULES.get(operator.name)
         if rule is None:
             continue
         operands = _operands(graph, number, operator)
@@ -190,7 +190,7 @@ def _concatenation(operands: Operands) -> Shape:
     return (*shapes[0][:axis], sum(shape[axis] for shape in shapes), *shapes[0][axis + 1 :])
 
 
-_RULES: dict[str, Callable[[Operands], Shape | None]] = {
+RULES: dict[str, Callable[[Operands], Shape | None]] = {
     "CONV_2D": _conv,
     "DEPTHWISE_CONV_2D": _depthwise,
     "TRANSPOSE_CONV": _transpose_conv,

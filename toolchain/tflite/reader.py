@@ -59,14 +59,14 @@ def read(data: bytes | bytearray | memoryview) -> Model:
 
 def _check_header(view: memoryview) -> None:
     if not view:
-        raise ModelRefused("the file is empty")
+        raise ModelRefused("the file is empty; copy or export it again")
     if len(view) > MAX_FILE_BYTES:
         raise ModelRefused(f"{len(view)} bytes, more than the limit of {MAX_FILE_BYTES}")
     if view[4:8] == IDENTIFIER:
         return
     start = bytes(view[:32])
-    guess = next((f": this is {name}" for magic, name in _FOREIGN if start.startswith(magic)), "")
-    raise ModelRefused(f"not a TFLite model (no 'TFL3' at byte 4){guess}")
+    guess = next((f"this is {name}; " for magic, name in _FOREIGN if start.startswith(magic)), "")
+    raise ModelRefused(f"not a TFLite model: {guess}byte 4 has no 'TFL3'; name a .tflite file")
 
 
 def _buffers(table: Table, view: memoryview) -> list[memoryview | None]:
