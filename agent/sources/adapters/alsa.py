@@ -42,7 +42,7 @@ class AlsaSource:
         self._dropped = 0
         command = (
             *(program, "-q", "-D", config.device, "-t", "raw", "-f", "S16_LE", "-c", "1"),
-            *("-r", str(config.sample_rate_hz), f"--period-time={config.chunk_ms * 500}"),
+            *("-r", str(config.sample_rate_hz), f"--period-time={min(config.chunk_ms, 200) * 500}"),
         )
         self._stream = ChildStream(command, clock)
         self._first: Sample | None = None

@@ -17,7 +17,7 @@ _STOP_WAIT_S = 1.0
 
 
 class ChildGoneError(SourceError):
-    """The program ended; the text is the last line that it wrote to standard error."""
+    """The program ended; the text is its last line on standard error and its exit code."""
 
 
 class ChildStream:
@@ -150,4 +150,5 @@ class ChildStream:
         self._drain_errors()
         lines = self._error_text.decode("utf-8", "replace").split("\n")
         words = [line.strip() for line in lines if line.strip()]
-        return words[-1] if words else f"ended with code {self._child.returncode}"
+        end = f"ended with code {self._child.returncode}"
+        return f"{words[-1]} ({end})" if words else end

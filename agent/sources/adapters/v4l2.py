@@ -108,8 +108,9 @@ class V4l2Source:
         if not (0 < self._width <= 8192 and 0 < self._height <= 8192):
             raise ValueError(f"offers {self._width} × {self._height} pixels")
         rate_hz = config.rate_hz
-        with contextlib.suppress(OSError, ZeroDivisionError):  # some drivers know one rate only
+        with contextlib.suppress(OSError):  # some drivers know one rate only
             capture.set_fps(config.rate_hz)
+        with contextlib.suppress(OSError, ZeroDivisionError):  # and some do not say which
             rate_hz = float(capture.get_fps()) or rate_hz
         self._interval_ns = round(1e9 / rate_hz)
         self._silence_ns = max(_SILENCE_NS, 10 * self._interval_ns)
