@@ -126,8 +126,11 @@ class DetectPostprocess:
     labels: Annotated[tuple[Annotated[str, Length(128)], ...], Length(4096)] = ()
     threshold: Fraction = 0.5
     iou: Annotated[Fraction, Doc("overlap above which the weaker box goes")] = 0.5
-    limit: Annotated[int, Range(1, 1000), Doc("most boxes in one result")] = 20
+    limit: Annotated[int, Range(1, 100), Doc("most boxes in one result")] = 20
     objectness: Annotated[bool, Doc("yolo: the fifth value is the box's own score")] = False
+    coordinates: Annotated[
+        Literal["normalised", "pixels"], Doc("yolo: parts of the model's input, or its pixels")
+    ] = "normalised"
     anchors: Annotated[PathText | None, Doc("ssd: .npy of [n, 4] as y, x, height, width")] = None
     box_scale: Annotated[
         tuple[Annotated[float, Range(above=0)], ...],
