@@ -87,7 +87,7 @@ class App:
             end.setblocking(False)
         self._selector.register(self._wake_read, selectors.EVENT_READ, None)
         self._end: End | None = None
-        self._asked_to_leave = False
+        self._asked_to_leave = self._leaving = False
         now = self._machine.now()
         self._pinged_ms = 0
         self._dropped = 0
@@ -135,7 +135,9 @@ class App:
                 self._empty_wake()
             else:
                 self._serve_child(key.data, mask)
-        if self._asked_to_leave:
+        if self._asked_to_leave and not self._leaving:
+            self._leaving = True
+            log.info("asked to stop")
             self._perform(self._core.end(self._machine.now()))
         self._drain_link()
         self._reap()

@@ -63,20 +63,24 @@ class Child:
         """
         self._link.send(self._ready)
         while self._obey():
-            sample = self._read()
-            if sample is not None:
-                self._latest = sample
-                for answer in self._inference.answers(sample):
-                    self._link.queue(answer)
-            now = clock()
-            if now >= self._flush_at:
-                self._flush_at = now + FLUSH_NS
-                self._link.flush()
-            if now >= self._progress_at:
-                self._progress_at = now + self._progress_ns
-                self._say_progress()
+            self.turn()
         self._close_source()
         self._link.flush()
+
+    def turn(self) -> None:
+        """Read at most one sample and answer it."""
+        sample = self._read()
+        if sample is not None:
+            self._latest = sample
+            for answer in self._inference.answers(sample):
+                self._link.queue(answer)
+        now = clock()
+        if now >= self._flush_at:
+            self._flush_at = now + FLUSH_NS
+            self._link.flush()
+        if now >= self._progress_at:
+            self._progress_at = now + self._progress_ns
+            self._say_progress()
 
     def _read(self) -> Sample | None:
         if self._source is None and not self._open():

@@ -27,7 +27,7 @@ def train(
     digits: Digits,
     rng: np.random.Generator,
     epochs: int = EPOCHS,
-    on_epoch: Callable[[int], None] = lambda _: None,
+    on_epoch: Callable[[int], object] = lambda _: None,
 ) -> Network:
     """Train from scratch; equal digits and seeds give equal parameters on one machine.
 

@@ -1,0 +1,1 @@
+"""The processes and the clients of the demo."""

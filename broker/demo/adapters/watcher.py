@@ -1,0 +1,131 @@
+"""The demo's own MQTT client: it listens to every device and asks for changes."""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
+
+from broker.adapters.listen_address import ListenAddress
+from broker.contract.codec import encode_json
+from broker.contract.errors import ContractError
+from broker.contract.messages import Metrics, ReportedConfig, Result, Status, decode
+from broker.contract.topics import (
+    FleetDesiredChannel,
+    MetricsChannel,
+    ReportedChannel,
+    ResultsChannel,
+    StatusChannel,
+    Topics,
+)
+from broker.demo.tally import Tally
+from broker.errors import LinkError
+
+RETRY_S = 0.01
+CONNECT_TIMEOUT_S = 10.0
+POLL_S = 0.02
+
+
+class Watcher:
+    """Collects what devices say into a `Tally`."""
+
+    def __init__(self, address: ListenAddress, tally: Tally) -> None:
+        self._address = address
+        self._topics = Topics()
+        self._tally = tally
+        self._changed = threading.Condition()
+        self._ready = threading.Event()
+        self.status: dict[str, Status] = {}
+        self.reported: dict[str, ReportedConfig] = {}
+        self._client = self._new_client()
+
+    def connect(self) -> None:
+        """Connect, and return once the broker has taken the subscriptions.
+
+        Raises:
+            LinkError: no broker answers.
+        """
+        self._ready.clear()
+        give_up_at = time.monotonic() + CONNECT_TIMEOUT_S
+        while True:
+            try:
+                self._client.connect(self._address.host, self._address.port, keepalive=10)
+                break
+            except OSError as error:
+                if time.monotonic() > give_up_at:
+                    raise LinkError(f"{self._address.url}: {error}") from None
+                time.sleep(RETRY_S)
+        self._client.loop_start()
+        if not self._ready.wait(CONNECT_TIMEOUT_S):
+            raise LinkError(f"{self._address.url}: the broker does not answer")
+
+    def leave(self) -> None:
+        """Disconnect; `connect` may be called again."""
+        self._client.disconnect()
+        self._client.loop_stop()
+        self._client = self._new_client()
+
+    def desire(self, document: dict[str, Any]) -> None:
+        """Publish what the whole fleet should be configured to."""
+        topic = self._topics.topic(FleetDesiredChannel())
+        self._client.publish(topic, encode_json(document), qos=1, retain=True)
+
+    def forget(self) -> None:
+        """Clear what the demo left in a broker that goes on."""
+        for channel in (FleetDesiredChannel(), *self._retained()):
+            self._client.publish(self._topics.topic(channel), b"", qos=1, retain=True)
+        time.sleep(POLL_S)
+
+    def wait_until(
+        self, condition: Callable[[], bool], timeout_s: float, idle: Callable[[], None]
+    ) -> bool:
+        """Wait for a condition over what was collected; tell whether it came true.
+
+        Args:
+            idle: called every now and then; it may raise to end the wait.
+        """
+        give_up_at = time.monotonic() + timeout_s
+        with self._changed:
+            while not condition():
+                if time.monotonic() > give_up_at:
+                    return False
+                idle()
+                self._changed.wait(POLL_S)
+        return True
+
+    def _retained(self) -> list[StatusChannel | ReportedChannel]:
+        return [kind(device) for kind in (StatusChannel, ReportedChannel) for device in self.status]
+
+    def _new_client(self) -> mqtt.Client:
+        client = mqtt.Client(
+            CallbackAPIVersion.VERSION2, client_id="selvedge-demo", reconnect_on_failure=False
+        )
+        client.on_connect = self._on_connect
+        client.on_subscribe = lambda *_: self._ready.set()
+        client.on_message = self._on_message
+        return client
+
+    def _on_connect(self, client: mqtt.Client, *_: object) -> None:
+        kinds = (StatusChannel, ReportedChannel, ResultsChannel, MetricsChannel)
+        client.subscribe([(self._topics.filter(kind), 1) for kind in kinds])
+
+    def _on_message(self, _: mqtt.Client, __: object, message: mqtt.MQTTMessage) -> None:
+        with self._changed:
+            try:
+                self._take(message.topic, bytes(message.payload))
+            except ContractError:
+                return
+            self._changed.notify_all()
+
+    def _take(self, topic: str, payload: bytes) -> None:
+        match self._topics.channel(topic):
+            case ResultsChannel(device=device) if device in self._tally.truth:
+                self._tally.add(device, decode(Result, payload))
+            case MetricsChannel(device=device) if device in self._tally.truth:
+                self._tally.measure(device, decode(Metrics, payload))
+            case StatusChannel(device=device) if device in self._tally.truth and payload:
+                self.status[device] = decode(Status, payload)
+            case ReportedChannel(device=device) if device in self._tally.truth and payload:
+                self.reported[device] = decode(ReportedConfig, payload)
