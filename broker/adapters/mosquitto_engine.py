@@ -50,7 +50,7 @@ def private_config(address: ListenAddress, state: Path | None) -> str:
     if state is not None:
         lines += [
             "persistence true",
-            f"persistence_location {state}/",
+            f"persistence_location {state}",
             f"autosave_interval {AUTOSAVE_S}",
         ]
     return "\n".join(lines) + "\n"
@@ -83,8 +83,8 @@ def start_mosquitto(
 
 
 def _prepare_state(state: Path, account: pwd.struct_passwd | None) -> None:
-    if any(character.isspace() for character in str(state)):
-        raise ConfigError(f"state folder {str(state)!r}: mosquitto takes no path with spaces")
+    if not str(state).isprintable():
+        raise ConfigError(f"state folder {str(state)!r} is no path for a configuration file")
     try:
         if not state.exists():
             state.mkdir(parents=True, mode=0o700)

@@ -1,0 +1,110 @@
+"""The access list of a fleet's mosquitto, derived from the contract's table of channels."""
+
+import dataclasses
+from collections.abc import Iterable
+
+from broker.contract.shape.constraints import shorten
+from broker.contract.topics import CHANNELS, Channel, Topics, is_name
+from broker.errors import UsageError
+
+OPERATOR = "operator:"
+"""Begins the user name of an operator; no device can have it, for ids hold no colon."""
+
+MAX_FILTER_BYTES = 512
+
+
+def operator_user(name: str) -> str:
+    """The user name, and common name of the certificate, of an operator."""
+    return f"{OPERATOR}{name}"
+
+
+def device_rights(topics: Topics) -> list[tuple[str, str]]:
+    """What every device may do: pairs of `read` or `write` and a topic, `%u` being the device."""
+    rights = []
+    for kind in CHANNELS:
+        topic = _topic(topics, kind, device="%u")
+        if kind.writer in ("device", "both"):
+            rights.append(("write", topic))
+        if kind.writer != "device":
+            rights.append(("read", topic))
+    return rights
+
+
+def operator_rights(topics: Topics) -> list[tuple[str, str]]:
+    """What every operator may do: read all, write what the contract lets an operator write."""
+    written = [kind for kind in CHANNELS if kind.writer in ("operator", "both")]
+    writes = [("write", _topic(topics, kind, device="+")) for kind in written]
+    return [("read", f"{topics.prefix}/#"), *writes]
+
+
+def access_list(topics: Topics, operators: Iterable[str], readable: Iterable[str] = ()) -> str:
+    """The text of mosquitto's acl_file.
+
+    Args:
+        topics: the contract under its prefix.
+        operators: their names, without OPERATOR.
+        readable: further filters that devices may read, for sources that listen to MQTT.
+    """
+    lines = ["# Written by 'selvedge broker init'; its next run overwrites this file.", ""]
+    lines += ["# A device is %u, the common name of its certificate."]
+    lines += [f"pattern {access} {topic}" for access, topic in device_rights(topics)]
+    lines += [f"pattern read {text}" for text in readable]
+    for name in operators:
+        lines += ["", f"user {operator_user(name)}"]
+        lines += [f"topic {access} {topic}" for access, topic in operator_rights(topics)]
+    return "\n".join(lines) + "\n"
+
+
+def check_readable(text: str, topics: Topics) -> str:
+    """Return a filter that every device may be allowed to read beside the contract.
+
+    Raises:
+        UsageError: not an MQTT topic filter, or it reaches into the contract or into `$SYS`.
+    """
+    levels = text.split("/")
+    broken = (
+        not text
+        or not text.isprintable()
+        or len(text.encode()) > MAX_FILTER_BYTES
+        or text != text.strip()
+        or any("#" in level for level in levels[:-1])
+        or any(level[1:] and ("+" in level or "#" in level) for level in levels)
+        or "%" in text
+    )
+    if broken:
+        raise UsageError(f"--readable {shorten(text)} is not a topic filter")
+    if text.startswith("$") or _overlaps(levels, topics.prefix.split("/")):
+        raise UsageError(
+            f"--readable {shorten(text)} is refused: it reaches into {topics.prefix} or $SYS, "
+            "where a device may read only its own"
+        )
+    return text
+
+
+def check_name(name: str, what: str) -> str:
+    """Return the name of a device or an operator.
+
+    Raises:
+        UsageError: it is not 1 to 64 of `a-z 0-9 _ -`.
+    """
+    if not is_name(name):
+        raise UsageError(f"--{what} {shorten(name)} is refused: use 1 to 64 of a-z 0-9 _ -")
+    return name
+
+
+def _topic(topics: Topics, kind: type[Channel], device: str) -> str:
+    fields = [field.name for field in dataclasses.fields(kind)]
+    levels = {name: device if name == "device" else "+" for name in fields}
+    return f"{topics.prefix}/{kind.pattern.format(**levels)}"
+
+
+def _overlaps(levels: list[str], prefix: list[str]) -> bool:
+    """Whether some topic below `prefix` matches the filter."""
+    for at, name in enumerate(prefix):
+        if at == len(levels):
+            return False
+        if levels[at] == "#":
+            return True
+        if levels[at] not in ("+", name):
+            return False
+    return True
