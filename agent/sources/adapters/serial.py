@@ -100,9 +100,13 @@ def discover(by_id: Path = Path("/dev/serial/by-id")) -> list[Found]:
     with contextlib.suppress(OSError):
         stable = {str(link.resolve()): str(link) for link in sorted(by_id.iterdir())}
     return [
-        Found("serial", stable.get(port.device, port.device), port.description or port.device)
+        Found("serial", stable.get(port.device, port.device), _title(port.description, port.name))
         for port in sorted(list_ports.comports())
     ]
+
+
+def _title(description: str, name: str) -> str:
+    return name if description in ("", "n/a") else description
 
 
 def _remedy(error: Exception) -> str:

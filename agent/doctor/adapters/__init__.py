@@ -1,0 +1,1 @@
+"""Where the doctor touches the machine."""

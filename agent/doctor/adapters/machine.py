@@ -1,0 +1,81 @@
+"""The system, its memory, the state folder and who asks."""
+
+import grp
+import os
+import platform
+import pwd
+import shutil
+import struct
+import sys
+import tempfile
+from pathlib import Path
+
+from agent.adapters.machine import clock_is_synced
+from agent.doctor.facts import Folder, Memory, System, User
+
+
+def read_system() -> System:
+    """Read what Python and the system say of themselves."""
+    try:
+        name = platform.freedesktop_os_release().get("PRETTY_NAME", platform.system())
+    except OSError:
+        name = platform.system()
+    return System(
+        python=sys.version_info[:3],
+        name=name,
+        machine=platform.machine(),
+        pointer_bits=struct.calcsize("P") * 8,
+        clock_is_synced=clock_is_synced(),
+    )
+
+
+def read_memory(path: Path = Path("/proc/meminfo")) -> Memory:
+    """Read the kernel's account of memory; 0 where it says nothing."""
+    sizes: dict[str, int] = {}
+    try:
+        for line in path.read_text("ascii").splitlines():
+            name, _, rest = line.partition(":")
+            words = rest.split()
+            if words and words[0].isdecimal():
+                sizes[name] = int(words[0]) * 1024
+    except (OSError, UnicodeDecodeError):
+        pass
+    return Memory(
+        total=sizes.get("MemTotal", 0),
+        available=sizes.get("MemAvailable", 0),
+        cma_total=sizes.get("CmaTotal"),
+        cma_free=sizes.get("CmaFree"),
+    )
+
+
+def read_folder(path: Path) -> Folder:
+    """Try to write below `path`, or below the nearest folder above it; leaves nothing behind."""
+    there = path.absolute()
+    while not there.exists() and there != there.parent:
+        there = there.parent
+    problem, free_bytes = None, 0
+    try:
+        free_bytes = shutil.disk_usage(there).free
+        with tempfile.TemporaryFile(dir=there) as file:
+            file.write(b"x" * 4096)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        problem = error.strerror or str(error)
+    return Folder(str(path), not path.exists(), problem, free_bytes)
+
+
+def read_user() -> User:
+    """Read the groups that this process has, which may lag behind what was granted."""
+    number = os.geteuid()
+    try:
+        name = pwd.getpwuid(number).pw_name
+    except KeyError:
+        name = str(number)
+    groups = set()
+    for group in {os.getegid(), *os.getgroups()}:
+        try:
+            groups.add(grp.getgrgid(group).gr_name)
+        except KeyError:
+            groups.add(str(group))
+    return User(name, number == 0, frozenset(groups))
