@@ -12,7 +12,6 @@ Schema = dict[str, dict[int, str]]
 Table = dict[int, Any]
 
 MAX_DEPTH = 16
-MAX_TABLES = 1_000_000
 _SIZES = {letter: struct.calcsize(f"<{letter}") for letter in "bBhHiIqQf"}
 
 
@@ -38,7 +37,7 @@ class _Reader:
     def __init__(self, data: bytes, schema: Schema) -> None:
         self._data = memoryview(data)
         self._schema = schema
-        self._tables_left = MAX_TABLES
+        self._tables_left = len(data) // 4  # fewer fit, unless some are counted again and again
 
     def number(self, at: int, letter: str) -> Any:
         size = _SIZES[letter]

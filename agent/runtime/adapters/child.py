@@ -31,10 +31,12 @@ def ask(module: str, question: Tree, deadline_s: float) -> Tree:
         ModelError: the child died, hung until the deadline, or answered something else than JSON.
         AgentError: what the child raised.
     """
-    with tempfile.TemporaryFile() as complaints:
+    with tempfile.TemporaryFile() as words, tempfile.TemporaryFile() as complaints:
+        words.write(json.dumps({**question, "deadline_s": deadline_s}).encode())
+        words.seek(0)
         child = subprocess.Popen(
             [sys.executable, "-P", "-m", module],
-            stdin=subprocess.PIPE,
+            stdin=words,
             stdout=subprocess.PIPE,
             stderr=complaints,
             env=os.environ | {"PYTHONPATH": _ROOT},
@@ -48,7 +50,7 @@ def ask(module: str, question: Tree, deadline_s: float) -> Tree:
         timer = threading.Timer(deadline_s, give_up)
         timer.start()
         try:
-            said = _talk(child, {**question, "deadline_s": deadline_s})
+            said = _listen(child)
         finally:
             timer.cancel()
             child.kill()
@@ -58,15 +60,9 @@ def ask(module: str, question: Tree, deadline_s: float) -> Tree:
         return _understand(said, child.returncode, question, _last_line(complaints.fileno()))
 
 
-def _talk(child: subprocess.Popen[bytes], question: Tree) -> bytes:
-    assert child.stdin
+def _listen(child: subprocess.Popen[bytes]) -> bytes:
     assert child.stdout
     with child.stdout as stdout:
-        try:
-            with child.stdin as stdin:
-                stdin.write(json.dumps(question).encode())
-        except BrokenPipeError:
-            pass
         said = stdout.read(MAX_ANSWER_BYTES + 1)
     if len(said) <= MAX_ANSWER_BYTES:
         child.wait()

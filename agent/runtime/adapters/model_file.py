@@ -31,17 +31,17 @@ def read_model(path: str, limit_bytes: int = MAX_MODEL_BYTES) -> ModelFile:
         check_tflite(data)
     except OSError as error:
         raise ModelError(f"model {path} cannot be read: {error.strerror}") from None
-    except ModelError as error:
-        raise ModelError(f"model {path} {error}") from None
+    except ValueError as error:  # also a NUL byte in the path
+        raise ModelError(f"model {path!r} {error}") from None
     return ModelFile(data, hashlib.sha256(data).hexdigest(), ("tflite",))
 
 
 def _read(path: str, limit_bytes: int) -> bytes:
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a FIFO would hold us for ever
-    with os.fdopen(descriptor, "rb", buffering=0) as file:
+    with os.fdopen(descriptor, "rb") as file:
         found = os.fstat(descriptor)
         if not S_ISREG(found.st_mode):
             raise ModelError("is not a file")
         if found.st_size > limit_bytes:
             raise ModelError(f"has {found.st_size} bytes; the limit is {limit_bytes}")
-        return file.read(limit_bytes)
+        return file.read(found.st_size)

@@ -69,16 +69,6 @@ class TfliteModel:
         self._input_views, self._output_views = (
             [interpreter.tensor(detail["index"]) for detail in details] for details in found
         )
-        self._check_outputs()
-
-    def _check_outputs(self) -> None:
-        for info, view in zip(self.outputs, self._output_views, strict=True):
-            try:
-                view()
-            except (ValueError, RuntimeError):
-                raise ModelError(
-                    f"output {info.name} has no fixed shape; export the model with fixed shapes"
-                ) from None
 
     def info(self) -> RuntimeInfo:
         """Say what serves the model."""
@@ -96,8 +86,15 @@ class TfliteModel:
             raise ModelError(f"the runtime failed: {_line(error)}") from None
 
     def output_view(self, index: int) -> NDArray[Any]:
-        """Return a view of an output, valid until the next `invoke`."""
-        return self._output_views[index]()  # type: ignore[no-any-return]
+        """Return a view of an output, valid until the next `invoke`.
+
+        Raises:
+            ModelError: the shape depends on the input, which shows only now.
+        """
+        view: NDArray[Any] = self._output_views[index]()
+        if view.shape != self.outputs[index].shape:
+            raise _not_fixed(self.outputs[index].name)
+        return view
 
     def run(self, inputs: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
         """Copy `inputs` in, invoke, and copy the outputs out."""
@@ -163,9 +160,13 @@ def _tensor_info(detail: dict[str, Any]) -> TensorInfo:
     if dtype.kind not in "biuf":
         raise ModelError(f"tensor {name} holds {dtype.name}, which is not supported")
     if prod(shape) == 0:
-        raise ModelError(f"tensor {name} has no fixed shape; export the model with fixed shapes")
+        raise _not_fixed(name)
     scale, zero_point = detail["quantization"]
     return TensorInfo(name, shape, dtype.name, float(scale), int(zero_point))
+
+
+def _not_fixed(name: str) -> ModelError:
+    return ModelError(f"tensor {name} has no fixed shape; export the model with fixed shapes")
 
 
 def _line(error: BaseException) -> str:
