@@ -5,7 +5,7 @@ from asyncio import StreamReader, StreamWriter
 
 from amqtt.adapters import StreamReaderAdapter, StreamWriterAdapter
 
-from broker.adapters.limits import MAX_PACKET_BYTES
+from broker.init.limits import MAX_PACKET_BYTES
 
 CONNECT_TIMEOUT_S = 10.0
 CLOSE_TIMEOUT_S = 1.0

@@ -8,9 +8,9 @@ import tempfile
 from pathlib import Path
 
 from broker.adapters.engine_process import EngineProcess, setpriv, unprivileged_account
-from broker.adapters.limits import MAX_PACKET_BYTES
 from broker.adapters.listen_address import ListenAddress
 from broker.errors import ConfigError, LinkError
+from broker.init.limits import MAX_PACKET_BYTES
 
 MAX_INFLIGHT_MESSAGES = 64
 """Unacknowledged messages towards one subscriber; mosquitto's own 20 idles on long links."""

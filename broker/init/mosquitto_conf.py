@@ -2,7 +2,7 @@
 
 from pathlib import PurePath
 
-from broker.adapters.limits import MAX_PACKET_BYTES
+from broker.init.limits import MAX_PACKET_BYTES
 
 TEMPLATE = """\
 # Written by 'selvedge broker init'; its next run overwrites this file.

@@ -30,9 +30,7 @@ def read_settings(data: bytes, where: str) -> FleetSettings:
         ConfigError: it is not that.
     """
     try:
-        parsed: FleetSettings | list[Fault] = parse(
-            FleetSettings, decode_json(data), unknown="ignore"
-        )
+        tree = decode_json(data)
     except MessageError as error:
         raise ConfigError(f"{where}: {error}") from error
     parsed: FleetSettings | list[Fault] = parse(FleetSettings, tree, unknown="ignore")

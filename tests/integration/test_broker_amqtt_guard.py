@@ -21,7 +21,7 @@ from amqtt.broker import Broker
 from broker.adapters import amqtt_engine
 from broker.adapters.amqtt_broker import GuardedBroker
 from broker.adapters.amqtt_door import WRONG_PROTOCOL_LEVEL
-from broker.adapters.limits import MAX_PACKET_BYTES
+from broker.init.limits import MAX_PACKET_BYTES
 from tests.support.brokers import TestClient
 
 V5 = 5

@@ -7,8 +7,8 @@ import time
 import pytest
 from paho.mqtt.enums import MQTTProtocolVersion
 
-from broker.adapters.limits import MAX_PACKET_BYTES
 from broker.adapters.private_broker import RunningBroker
+from broker.init.limits import MAX_PACKET_BYTES
 from tests.support.brokers import PATIENCE_S, Received, TestClient, eventually
 from tests.support.tcp_proxy import TcpProxy
 
