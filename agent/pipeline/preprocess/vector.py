@@ -89,7 +89,8 @@ def _per_channel(name: str, values: tuple[float, ...], channels: int) -> Floats:
             f"preprocess.{name}: has {len(values)} values for {channels} channels: "
             f"give one, or {channels}"
         )
-    given = np.array(values, np.float32)
+    with np.errstate(over="ignore"):
+        given = np.array(values, np.float32)
     if not np.isfinite(given).all() or (name == "std" and not (given > 0).all()):
         raise ConfigError(f"preprocess.{name}: {values} is out of range: give finite numbers")
     return np.broadcast_to(given, (channels,))
