@@ -112,6 +112,16 @@ def test_a_driver_that_talks_nonsense(root, text):
         opened(root, "ads1015", "voltage0")
 
 
+def test_a_sensor_that_answers_with_an_input_output_error(root):
+    channel = root / "iio:device0" / "in_voltage0_raw"
+    channel.unlink()
+    channel.symlink_to("/proc/self/mem")  # opens, and fails to be read at 0
+    source = opened(root, "ads1015", "voltage0")
+    with pytest.raises(SourceError, match="voltage0: Input/output error"):
+        source.read(1.0)
+    source.close()
+
+
 def test_unplugged_and_plugged_in_again(root):
     before = len(list(Path("/proc/self/fd").iterdir()))
     for _ in range(5):

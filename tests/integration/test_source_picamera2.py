@@ -49,6 +49,8 @@ class Picamera2:
             raise RuntimeError("Camera(s) not found")
         if MODE == "stuck_open":
             time.sleep(60)
+        if MODE == "slow_open":
+            time.sleep(0.5)
         self.held, self.number, self.newest = 0, 0, None
         self.changed = threading.Condition()
         self.pre_callback = None
@@ -227,15 +229,37 @@ def test_what_cannot_be_opened(mode, tmp_path, monkeypatch):
     with pytest.raises(SourceError, match=r"RuntimeError: Camera\(s\) not found"):
         opened()
     mode("stuck_open")
-    monkeypatch.setattr(picamera2, "_OPEN_WAIT_S", 0.5)
+    monkeypatch.setattr(picamera2, "_OPEN_WAIT_S", 0.1)
+    monkeypatch.setattr(picamera2, "_START_WAIT_NS", 500_000_000)
+    source = opened()
+    assert source.read(0.01) is None
     with pytest.raises(SourceError, match="rpicam-hello"):
-        opened()
+        frames_or_none(source)
+    source.close()
     with pytest.raises(SourceError, match="No such file"):
         opened(python=str(tmp_path / "python9"))
     (tmp_path / "picamera2.py").unlink()
     monkeypatch.setattr(picamera2, "_OPEN_WAIT_S", 10)
     with pytest.raises(SourceError, match="sudo apt install python3-picamera2"):
         opened()
+
+
+def test_a_camera_that_starts_slowly_keeps_nobody_waiting(mode, monkeypatch):
+    from agent.sources.adapters import picamera2
+
+    monkeypatch.setattr(picamera2, "_OPEN_WAIT_S", 0.05)
+    mode("slow_open")
+    began = time.monotonic()
+    source = opened()
+    answers = []
+    while not answers or answers[-1] is None:
+        start = time.monotonic()
+        answers.append(source.read(0.02))
+        assert time.monotonic() - start < 0.3
+    assert time.monotonic() - began > 0.5
+    assert len(answers) > 10
+    assert len(frames(source, 3)) == 3
+    source.close()
 
 
 def test_a_killed_child():

@@ -15,7 +15,7 @@ from agent.sources.protocol import Clock, Found
 
 PROGRAM = "arecord"
 MISSING = "arecord is missing; sudo apt install alsa-utils"
-_OPEN_WAIT_S = 3.0
+_OPEN_WAIT_S = 1.0
 _SILENCE_NS = 5_000_000_000
 _BACKLOG_S = 1.0
 """Sound that is older than this is dropped: the consumer does not keep up."""

@@ -15,7 +15,10 @@ from agent.sources.frame_header import LAYOUT, FrameHeader, parse_frame_header
 from agent.sources.protocol import Clock, Found
 
 SCRIPT = Path(__file__).with_name("picamera2_capture.py")
-_OPEN_WAIT_S = 30.0
+_OPEN_WAIT_S = 1.0
+"""Enough to see the child fail at once; a pipeline must not wait longer for its source."""
+
+_START_WAIT_NS = 30_000_000_000
 """libcamera and numpy take ten seconds to load on a Pi Zero 2 W with a cold cache."""
 
 _LIST_WAIT_S = 20.0
@@ -27,10 +30,10 @@ class Picamera2Source:
     """RGB frames, always the newest: the child holds a frame back until it is asked for one."""
 
     def __init__(self, config: Config, clock: Clock) -> None:
-        """Start the child and wait until the camera runs.
+        """Start the child; a camera that starts slowly is awaited by `read`.
 
         Raises:
-            SourceError: no picamera2 on that Python, no such camera, or busy.
+            SourceError: no such Python, or what the child said when it ended within a second.
         """
         self._clock = clock
         self._header: FrameHeader | None = None
@@ -49,31 +52,26 @@ class Picamera2Source:
             )
         except OSError as error:
             raise SourceError(f"picamera2: {config.python}: {error.strerror}") from None
+        self._heard_ns = clock()
         try:
-            hello = self._receive_header(_OPEN_WAIT_S)
-            if hello is None:
-                raise SourceError(  # noqa: TRY301
-                    "picamera2: the camera does not start; check the cable, and "
-                    "'rpicam-hello --list-cameras'"
-                )
+            self._await_start(_OPEN_WAIT_S)
         except SourceError:
             self.close()
             raise
-        self._size = (hello.width, hello.height)
-        self._heard_ns = clock()
 
     def read(self, timeout_s: float) -> Sample | None:
         """Return the newest frame; see `Source.read`."""
         deadline_ns = self._clock() + round(timeout_s * 1e9)
+        if self._size is None and not self._await_start(timeout_s):
+            return None
         if not self._is_asked:
             self._ask()
         if self._header is None:
-            self._header = self._receive_header(timeout_s)
+            self._header = self._receive_header((deadline_ns - self._clock()) / 1e9)
         if self._header is None:
             self._check_silence()
             return None
-        left_s = max(0.0, (deadline_ns - self._clock()) / 1e9)
-        pixels = self._receive(self._header.frame_bytes, left_s)
+        pixels = self._receive(self._header.frame_bytes, (deadline_ns - self._clock()) / 1e9)
         if pixels is None:
             self._check_silence()
             return None
@@ -92,6 +90,19 @@ class Picamera2Source:
     def close(self) -> None:
         """End the child."""
         self._stream.close()
+
+    def _await_start(self, timeout_s: float) -> bool:
+        hello = self._receive_header(timeout_s)
+        now_ns = self._clock()
+        if hello is not None:
+            self._size = (hello.width, hello.height)
+            self._heard_ns = now_ns
+        elif now_ns - self._heard_ns > _START_WAIT_NS:
+            raise SourceError(
+                "picamera2: the camera does not start; check the cable, and "
+                "'rpicam-hello --list-cameras'"
+            )
+        return hello is not None
 
     def _ask(self) -> None:
         try:

@@ -15,7 +15,8 @@ import time
 from pathlib import Path
 
 # This folder has a picamera2.py of its own.
-sys.path[:] = [entry for entry in sys.path if Path(entry).resolve() != Path(__file__).parent]
+_HERE = Path(__file__).resolve().parent
+sys.path[:] = [entry for entry in sys.path if Path(entry).resolve() != _HERE]
 
 import struct  # noqa: E402
 from typing import Any  # noqa: E402
