@@ -24,7 +24,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--runtime", default="auto", choices=("auto", *(runtime.name for runtime in RUNTIMES))
     )
     parser.add_argument(
-        "--delegate", default="xnnpack", help="xnnpack, none, reference, or a library's path"
+        "--delegate",
+        default="xnnpack",
+        metavar="NAME",
+        help="xnnpack, none, reference, or a library's path",
     )
     parser.add_argument("--threads", type=_threads, default=1, metavar="N")
     parser.add_argument(
