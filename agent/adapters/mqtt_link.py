@@ -66,7 +66,8 @@ class MqttLink:
         self._notify = notify
         self._backoff = backoff or Backoff()
         self._protocol = mqtt.MQTTv311 if config.protocol == "3.1.1" else MQTTProtocolVersion.MQTTv5
-        self._rows: dict[int, int] = {}
+        self._rows: dict[int, int | None] = {}
+        self._answered: set[int] = set()
         self._rows_lock = threading.Lock()
         self._lost = threading.Event()
         self._stopping = threading.Event()
@@ -81,13 +82,22 @@ class MqttLink:
         self._thread.start()
 
     def publish(self, message: Publish) -> None:
-        """Send with QoS 1; while the link is down only rows of the outbox are kept."""
+        """Send with QoS 1; while the link is down only rows of the outbox are kept.
+
+        paho calls `_on_publish` with its own lock held, so ours must not be held across a call
+        into paho; the acknowledgement may then be here before the message's id is noted.
+        """
+        info = self._client.publish(message.topic, message.payload, qos=1, retain=message.retain)
+        if info.rc == mqtt.MQTT_ERR_QUEUE_SIZE:
+            return  # its id is still in use by a message of 65,535 publications ago
         with self._rows_lock:
-            info = self._client.publish(
-                message.topic, message.payload, qos=1, retain=message.retain
-            )
-            if message.row_id is not None:
+            answered = info.mid in self._answered
+            if answered:
+                self._answered.remove(info.mid)
+            else:
                 self._rows[info.mid] = message.row_id
+        if answered and message.row_id is not None:
+            self._notify(Delivered(message.row_id))
 
     def subscribe(self, filters: tuple[str, ...]) -> None:
         """Ask for topics with QoS 1."""
@@ -238,6 +248,9 @@ class MqttLink:
     ) -> None:
         self.alive_at = time.monotonic()
         with self._rows_lock:
-            row_id = self._rows.pop(mid, None)
+            if mid not in self._rows:
+                self._answered.add(mid)
+                return
+            row_id = self._rows.pop(mid)
         if row_id is not None:
             self._notify(Delivered(row_id))
