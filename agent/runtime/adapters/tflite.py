@@ -44,7 +44,7 @@ class TfliteModel:
             ModelError: the runtime refuses the model, or it has tensors without a fixed shape.
             UnavailableError: the library or the delegate cannot be loaded here.
         """
-        module = _import(library)
+        module = import_library(library)
         kind = "external" if delegate not in DELEGATES else delegate
         external = _external(module, delegate, delegate_options or {}) if kind == "external" else []
         try:
@@ -129,7 +129,12 @@ def _detail(library: str, kind: str) -> str:
     return f"{library} {version(library)}, {kind}"
 
 
-def _import(library: str) -> ModuleType:
+def import_library(library: str) -> ModuleType:
+    """Import the interpreter of a library.
+
+    Raises:
+        UnavailableError: it is not there, or does not go with what else is.
+    """
     try:
         return importlib.import_module(f"{library}.interpreter")
     except (ImportError, OSError, AttributeError, SystemError) as error:
