@@ -46,15 +46,16 @@ def yuyv_to_rgb(data: Frame, width: int, height: int, stride: int = 0) -> Image:
         ValueError: the frame is too short.
     """
     packed = rows(data, height, width * 2, stride).reshape(height, width // 2, 4)
-    luma = _LUMA[packed[:, :, 0::2]]
     u, v = packed[:, :, 1], packed[:, :, 3]
-    chroma = (_V_RED[v], _U_GREEN[u] + _V_GREEN[v], _U_BLUE[u])
+    chroma = (_V_RED.take(v), _U_GREEN.take(u) + _V_GREEN.take(v), _U_BLUE.take(u))
     rgb = np.empty((height, width // 2, 2, 3), np.uint8)
-    for channel, part in enumerate(chroma):
-        value = luma + part[:, :, None]
-        value >>= 5
-        np.clip(value, 0, 255, out=value)
-        rgb[:, :, :, channel] = value
+    for pixel in (0, 1):  # of the two that share a chroma
+        luma = _LUMA.take(packed[:, :, 2 * pixel])
+        for channel in (0, 1, 2):
+            value = luma + chroma[channel]
+            value >>= 5
+            np.clip(value, 0, 255, out=value)
+            rgb[:, :, pixel, channel] = value
     return rgb.reshape(height, width, 3)
 
 

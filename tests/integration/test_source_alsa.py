@@ -150,7 +150,7 @@ def test_a_microphone_that_trickles_keeps_nobody_waiting(tmp_path, monkeypatch):
     while len(samples) < 3:
         start = time.monotonic()
         sample = source.read(0.02)
-        assert time.monotonic() - start < 0.5
+        assert time.monotonic() - start < 1.0
         if sample is not None:
             samples.append(sample)
     assert all(len(sample.data) == 160 for sample in samples)

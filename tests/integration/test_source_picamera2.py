@@ -159,7 +159,7 @@ def test_a_slow_consumer_gets_the_newest_frame_and_the_others_are_counted():
     for _ in range(3):
         time.sleep(0.2)
         (sample,) = frames(source, 1)
-        assert time.monotonic_ns() - sample.captured_ns < 0.1e9
+        assert time.monotonic_ns() - sample.captured_ns < 0.15e9
     number = int(sample.data[0, 0, 1])
     # Between a frame's number and the count in its header lies at most the next frame.
     assert number - 4 <= source.dropped() <= number - 3
@@ -181,7 +181,7 @@ def test_reading_waits_no_longer_than_told_and_loses_nothing():
     while len(samples) < 3:
         start = time.monotonic()
         sample = source.read(0.02)
-        assert time.monotonic() - start < 0.3
+        assert time.monotonic() - start < 1.0
         calls += 1
         if sample is not None:
             samples.append(sample)
@@ -255,7 +255,7 @@ def test_a_camera_that_starts_slowly_keeps_nobody_waiting(mode, monkeypatch):
     while not answers or answers[-1] is None:
         start = time.monotonic()
         answers.append(source.read(0.02))
-        assert time.monotonic() - start < 0.3
+        assert time.monotonic() - start < 1.0
     assert time.monotonic() - began > 0.5
     assert len(answers) > 10
     assert len(frames(source, 3)) == 3
