@@ -268,7 +268,7 @@ def test_an_external_delegate_gets_its_options_and_its_words_reach_the_user(tmp_
         load(shared("kws_ref_model"), delegate=str(library), delegate_options={"device": "usb"})
 
 
-def test_tflite_runtime_under_numpy_2_names_the_remedy(monkeypatch, tmp_path):
+def test_tflite_runtime_under_numpy_2_names_the_remedy(monkeypatch):
     class Interpreter:
         def __init__(self, **options):
             raise SystemError("returned a result with an exception set")
@@ -277,7 +277,8 @@ def test_tflite_runtime_under_numpy_2_names_the_remedy(monkeypatch, tmp_path):
     module.Interpreter, module.OpResolverType = Interpreter, types.SimpleNamespace(AUTO=0)
     monkeypatch.setitem(sys.modules, "tflite_runtime", types.ModuleType("tflite_runtime"))
     monkeypatch.setitem(sys.modules, "tflite_runtime.interpreter", module)
-    with pytest.raises(UnavailableError, match=r"needs numpy<2, here is .*pip install 'numpy<2'"):
+    monkeypatch.setattr(np, "__version__", "2.1.0")
+    with pytest.raises(UnavailableError, match=r"needs numpy<2, here is 2\.1\.0: pip install 'numpy<2'"):
         tflite.TfliteModel(b"", "tflite_runtime")
 
 
