@@ -55,7 +55,9 @@ def kws() -> tflite.TfliteModel:
 def test_answers_are_those_of_the_bare_interpreter(name):
     model = load(shared(name)).model
     inputs = any_inputs(model)
-    bare = tflite.import_library(available()[0].library).Interpreter(model_path=shared(name), num_threads=1)
+    bare = tflite.import_library(available()[0].library).Interpreter(
+        model_path=shared(name), num_threads=1
+    )
     bare.allocate_tensors()
     bare.set_tensor(bare.get_input_details()[0]["index"], inputs[0])
     bare.invoke()
@@ -278,7 +280,9 @@ def test_tflite_runtime_under_numpy_2_names_the_remedy(monkeypatch):
     monkeypatch.setitem(sys.modules, "tflite_runtime", types.ModuleType("tflite_runtime"))
     monkeypatch.setitem(sys.modules, "tflite_runtime.interpreter", module)
     monkeypatch.setattr(np, "__version__", "2.1.0")
-    with pytest.raises(UnavailableError, match=r"needs numpy<2, here is 2\.1\.0: pip install 'numpy<2'"):
+    with pytest.raises(
+        UnavailableError, match=r"needs numpy<2, here is 2\.1\.0: pip install 'numpy<2'"
+    ):
         tflite.TfliteModel(b"", "tflite_runtime")
 
 
