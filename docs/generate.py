@@ -184,8 +184,12 @@ def usage_of(action: argparse.Action) -> str:
     shown = " ".join([*action.option_strings[-1:], *metavar(action)])
     if action.nargs in ("+", "*"):
         shown += " …"
-    optional = not action.required if action.option_strings else action.nargs in ("?", "*")
-    return f"[{shown}]" if optional else shown
+    return shown if is_required(action) else f"[{shown}]"
+
+
+def is_required(action: argparse.Action) -> bool:
+    """Whether a command without this argument is refused; versions of Python differ about `*`."""
+    return action.required if action.option_strings else action.nargs not in ("?", "*")
 
 
 def metavar(action: argparse.Action) -> list[str]:
@@ -203,7 +207,7 @@ def argument(action: argparse.Action) -> list[str]:
     shown = f"`{default}`" if default not in (None, False, "") else ""
     name = " ".join([", ".join(action.option_strings), *metavar(action)]).strip()
     meaning = (action.help or "").replace("%(default)s", str(default))
-    return [f"`{name}`", "required" if action.required else shown, meaning]
+    return [f"`{name}`", "required" if is_required(action) else shown, meaning]
 
 
 def exit_codes() -> str:
