@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from toolchain import quantization
 from toolchain.digits import Digits, quantize, split, train
 from toolchain.digits.network import Network, convolve, forward, initial, normalize
-from toolchain.digits.training import gradient, shift, softmax
+from toolchain.digits.training import gradient, shift, softmax, targets
 from toolchain.tflite.reader import read
 
 RNG = np.random.default_rng(3)
@@ -18,9 +18,9 @@ IMAGES = RNG.integers(0, 256, (96, 8, 8, 1), dtype=np.uint8)
 LABELS = RNG.integers(0, 10, 96)
 
 
-def loss(parameters, inputs, labels):
+def loss(parameters, inputs, wanted):
     logits = forward(Network(*parameters), inputs).logits
-    return -np.log(softmax(logits)[np.arange(len(labels)), labels]).mean()
+    return -(wanted * np.log(softmax(logits))).sum(axis=1).mean()
 
 
 @pytest.mark.parametrize("field", [one.name for one in dataclasses.fields(Network)])
@@ -28,9 +28,10 @@ def test_the_gradient_is_the_slope_of_the_loss(field):
     rng = np.random.default_rng(5)
     parameters = [one.astype(np.float64) for one in initial(rng).parameters()]
     parameters = [one + rng.normal(0, 0.05, one.shape) for one in parameters]
-    inputs, labels = normalize(IMAGES[:6]).astype(np.float64), LABELS[:6]
+    inputs = normalize(IMAGES[:6]).astype(np.float64)
+    wanted = targets(LABELS[:6]).astype(np.float64)
     number = [one.name for one in dataclasses.fields(Network)].index(field)
-    slope = gradient(Network(*parameters), inputs, labels)[number]
+    slope = gradient(Network(*parameters), inputs, wanted)[number]
     assert slope.shape == parameters[number].shape
     for at in rng.choice(slope.size, 8, replace=False):
         step = np.zeros(slope.size)
@@ -42,11 +43,18 @@ def test_the_gradient_is_the_slope_of_the_loss(field):
                     for i, one in enumerate(parameters)
                 ],
                 inputs,
-                labels,
+                wanted,
             )
             for sign in (1, -1)
         )
         assert slope.flat[at] == pytest.approx((above - below) / 2e-6, abs=2e-6)
+
+
+def test_targets_are_probabilities_with_the_label_on_top():
+    rows = targets(LABELS)
+    np.testing.assert_allclose(rows.sum(axis=1), 1, rtol=1e-6)
+    np.testing.assert_array_equal(rows.argmax(axis=1), LABELS)
+    np.testing.assert_allclose(np.sort(rows, axis=1)[:, [0, 8, 9]], [[0.01, 0.01, 0.91]] * 96)
 
 
 def test_a_convolution_is_the_sum_over_its_window():

@@ -104,5 +104,5 @@ def test_a_graph_without_operators_holds_its_inputs():
 
 def test_too_many_blocks_are_refused():
     blocks = tuple(Block((number,), 0, 0, 1) for number in range(MAX_BLOCKS + 1))
-    with pytest.raises(ModelRefused, match="4097 activations"):
+    with pytest.raises(ModelRefused, match="2049 activations"):
         plan(blocks)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from toolchain.digits.dataset import Digits
+from toolchain.digits.dataset import CLASSES, Digits
 from toolchain.digits.network import (
     Array,
     Network,
@@ -16,10 +16,13 @@ from toolchain.digits.network import (
     patches,
 )
 
-EPOCHS = 32
+EPOCHS = 40
 BATCH = 32
-PEAK_RATE = 1e-2
+PEAK_RATE = 8e-3
 WEIGHT_DECAY = 1e-3
+SMOOTHING = 0.1
+"""Share of each target that goes to all classes alike: with hard targets 1 of 20 seeds fell under
+97 % of held-out digits, with these the lowest was 98 %."""
 _DECAY1, _DECAY2, _EPSILON = 0.9, 0.999, 1e-8
 
 
@@ -44,21 +47,24 @@ def train(
     for epoch in range(epochs):
         for batch in _batches(digits, rng):
             step += 1
-            gradients = gradient(network, normalize(batch.images), batch.labels)
+            gradients = gradient(network, normalize(batch.images), targets(batch.labels))
             rate = PEAK_RATE * 0.5 * (1 + np.cos(np.pi * step / steps))
             network = _adam(network, gradients, moments, step, rate)
         on_epoch(epoch)
     return network
 
 
-def gradient(network: Network, inputs: Array, labels: NDArray[np.int64]) -> tuple[Array, ...]:
-    """Gradient of the mean cross-entropy, in the order of `Network.parameters`."""
+def targets(labels: NDArray[np.int64]) -> Array:
+    """Turn labels into rows of probabilities, smoothed (Szegedy et al. 2016, section 7)."""
+    hard = np.eye(CLASSES, dtype=np.float32)[labels]
+    return hard * np.float32(1 - SMOOTHING) + np.float32(SMOOTHING / CLASSES)
+
+
+def gradient(network: Network, inputs: Array, wanted: Array) -> tuple[Array, ...]:
+    """Gradient of the mean cross-entropy to `wanted` [n, 10], ordered as the parameters are."""
     seen = forward(network, inputs)
-    rows = np.arange(len(labels))
-    to_logits = softmax(seen.logits)
-    to_logits[rows, labels] -= 1
-    to_logits /= np.float32(len(labels))
-    flat = seen.pool2.reshape(len(labels), -1)
+    to_logits: Array = (softmax(seen.logits) - wanted) / np.float32(len(inputs))
+    flat = seen.pool2.reshape(len(inputs), -1)
     to_pool2 = (to_logits @ network.dense).reshape(seen.pool2.shape)
     to_conv2 = _unpool(to_pool2, seen.conv2, seen.pool2)
     to_pool1 = _to_image(to_conv2, network.conv2)

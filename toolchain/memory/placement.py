@@ -13,7 +13,7 @@ from toolchain.errors import ModelRefused
 from toolchain.memory.lifetimes import Block, live_bytes
 
 ALIGNMENT_BYTES = 16
-MAX_BLOCKS = 4096
+MAX_BLOCKS = 2048
 """Placement takes time in the square of this."""
 
 
