@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from agent.errors import ModelError, SourceError
 from agent.infer.arrays import MAX_ARRAY_BYTES, read_npy, read_npz, write_npz
 from agent.infer.fit import fit
+from agent.pipeline.postprocess.dequantize import Dequantizer
 from agent.runtime.adapters.child import answer
 from agent.runtime.adapters.loading import load
-from agent.runtime.quantization import dequantize
 
 SHOWN_VALUES = 64
 
@@ -34,7 +34,7 @@ def infer(question: dict[str, Any]) -> dict[str, Any]:
     latency_ms = (time.perf_counter() - start) * 1e3
     if question["dequantize"]:
         outputs = [
-            dequantize(array, info) if info.scale > 0 else array
+            Dequantizer(info).real(array) if info.scale > 0 else array
             for array, info in zip(outputs, model.outputs, strict=True)
         ]
     names = [info.name for info in model.outputs]

@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from agent.errors import ModelError
+from agent.pipeline.preprocess.quantize import QUANTIZED, Quantizer
 from agent.runtime.protocol import TensorInfo
-from agent.runtime.quantization import quantize
 
 
 def fit(
@@ -39,9 +40,13 @@ def fit(
 
 
 def _converted(array: NDArray[Any], info: TensorInfo, *, quantized: bool) -> NDArray[Any]:
-    from_float = array.dtype.kind == "f" and info.scale > 0
+    from_float = array.dtype.kind == "f" and info.scale > 0 and info.dtype in QUANTIZED
     if from_float and quantized and array.shape == info.shape:
-        return quantize(array, info)
+        if not np.isfinite(array).all():
+            raise ModelError(f"{info} cannot hold NaN or infinity")
+        stored = np.empty(info.shape, info.dtype)
+        Quantizer(info).store(array, stored)
+        return stored
     try:
         info.check(array)
     except ModelError as error:

@@ -164,6 +164,12 @@ def test_floats_are_quantized_only_when_asked():
         fit(floats, [IMAGE], quantized=False)
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_what_no_integer_stands_for_is_refused(value):
+    with pytest.raises(ModelError, match="cannot hold NaN or infinity"):
+        fit({"x": np.array([[0.0, value]])}, [IMAGE], quantized=True)
+
+
 @pytest.mark.parametrize(
     ("arrays", "text"),
     [
