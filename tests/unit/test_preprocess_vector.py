@@ -51,9 +51,10 @@ def test_rows_that_nobody_takes_are_dropped_from_the_front(steps, data):
     written, start = 0, 0
     for count, takes in steps:
         backlog = rows.ready
+        rows.trim()
+        if backlog > MAX_BACKLOG:
+            start += (backlog - MAX_BACKLOG) * stride
         if count:
-            if backlog > MAX_BACKLOG:
-                start += (backlog - MAX_BACKLOG) * stride
             room = rows.append(count)
             room[:, 0] = np.arange(written + count - len(room), written + count)
             written += count

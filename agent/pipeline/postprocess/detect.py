@@ -16,6 +16,9 @@ from agent.pipeline.postprocess.scores import DIGITS
 from agent.pipeline.sample import Floats, Tensor
 from agent.runtime.protocol import TensorInfo
 
+_FAR = 100.0
+"""How far beyond the input, in its sizes, a box is believed to reach: areas must not overflow."""
+
 
 class DetectPostprocessor:
     """Proposals above the threshold, without the weaker of overlapping ones, cut to the input."""
@@ -71,7 +74,8 @@ class DetectPostprocessor:
         inside = np.flatnonzero((visible[:, 2:] > visible[:, :2]).all(axis=1))
         scores, classes = found.scores[inside], found.classes[inside]
         if self._suppresses:
-            stay = suppress(found.boxes[inside], scores, classes, self._iou, self._limit)
+            boxes = np.clip(found.boxes[inside], -_FAR, _FAR)
+            stay = suppress(boxes, scores, classes, self._iou, self._limit)
         else:
             stay = np.argsort(-scores, kind="stable")[: self._limit]
         return visible[inside[stay]], scores[stay], classes[stay]

@@ -55,6 +55,7 @@ class AudioPreprocessor:
             )
         if sample.rate_hz != self._rate_hz:
             self._restart(sample.rate_hz)
+        self._window.trim()
         for start in range(0, len(data), _BLOCK_SAMPLES):
             self._take(data[start : start + _BLOCK_SAMPLES] * _FULL_SCALE)
         return self._window.ready

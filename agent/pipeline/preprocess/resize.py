@@ -17,6 +17,9 @@ from agent.pipeline.sample import Floats, Tensor
 
 Interpolation = Literal["nearest", "bilinear", "area"]
 
+STRIP_ELEMENTS = 32768
+"""128 kB of floats: larger strips are no faster, and smaller ones spend their time in calls."""
+
 
 class Resize(Protocol):
     """Scales one part of pictures of one shape to one size."""
@@ -65,64 +68,85 @@ class Bilinear:
         width, channels = shape[1:]
         rows, row_weights = _two_taps(part.height, size[0])
         columns, column_weights = _two_taps(part.width, size[1])
-        index = (part.top + rows)[:, np.newaxis] * width + part.left + columns
-        self._index = index.ravel()
+        self._index = (part.top + rows)[:, np.newaxis] * width + part.left + columns
         right, below = int(part.width > 1), width * int(part.height > 1)
         self._steps = (0, right, below, below + right)
         self._column_weights = np.repeat(column_weights, channels)
         self._row_weights = row_weights[:, np.newaxis]
-        flat = (size[0], size[1] * channels)
-        self._gathered = np.empty((size[0] * size[1], channels), np.uint8)
-        self._taps = np.empty((4, *flat), np.float32)
+        self._strips = _strips(size[0], size[1] * channels)
+        height = self._strips[0].stop
+        self._gathered = np.empty((height, size[1], channels), np.uint8)
+        self._taps = np.empty((4, height, size[1] * channels), np.float32)
         self._out = np.empty((*size, channels), np.uint8)
 
     def apply(self, picture: Tensor) -> Tensor:
         """Return uint8 [height, width, channels], valid until the next call."""
         pixels = picture.reshape(-1, picture.shape[2])
-        for tap, step in zip(self._taps, self._steps, strict=True):
-            np.take(pixels[step:], self._index, axis=0, out=self._gathered, mode="clip")
-            np.copyto(tap, self._gathered.reshape(tap.shape))
-        left, right, below_left, below_right = self._taps
-        above = _blend(left, right, self._column_weights)
-        below = _blend(below_left, below_right, self._column_weights)
-        return _round(_blend(above, below, self._row_weights), self._out)
+        for rows in self._strips:
+            index = self._index[rows]
+            taps, gathered = self._taps[:, : len(index)], self._gathered[: len(index)]
+            for tap, step in zip(taps, self._steps, strict=True):
+                np.take(pixels[step:], index, axis=0, out=gathered, mode="clip")
+                np.copyto(tap, gathered.reshape(tap.shape))
+            left, right, below_left, below_right = taps
+            above = _blend(left, right, self._column_weights)
+            below = _blend(below_left, below_right, self._column_weights)
+            _round(_blend(above, below, self._row_weights[rows]), self._out[rows])
+        return self._out
 
 
 class Area:
     """Averages what each output pixel covers: first down the columns, then along the rows."""
 
     def __init__(self, shape: tuple[int, ...], part: Rect, size: tuple[int, int]) -> None:
-        self._part = part
+        channels = shape[2]
         self._rows, self._row_weights = _covered(part.height, size[0])
         self._rows += part.top
         self._columns, self._column_weights = _covered(part.width, size[1])
-        channels = shape[2]
-        self._gathered_rows = np.empty((size[0], shape[1] * channels), np.uint8)
-        self._weighted_rows = np.empty((size[0], part.width * channels), np.float32)
-        self._rows_sum = np.empty((size[0], part.width, channels), np.float32)
-        self._gathered = np.empty((*size, channels), np.float32)
-        self._sum = np.empty((*size, channels), np.float32)
+        self._cut = slice(part.left * channels, (part.left + part.width) * channels)
+        self._strips = _strips(size[0], shape[1] * channels)
+        height = self._strips[0].stop
+        self._gathered_rows = np.empty((height, shape[1] * channels), np.uint8)
+        self._weighted_rows = np.empty((height, part.width * channels), np.float32)
+        self._row_means = np.empty((height, part.width, channels), np.float32)
+        self._gathered = np.empty((height, size[1], channels), np.float32)
+        self._means = np.empty((height, size[1], channels), np.float32)
         self._out = np.empty((*size, channels), np.uint8)
 
     def apply(self, picture: Tensor) -> Tensor:
         """Return uint8 [height, width, channels], valid until the next call."""
-        channels = picture.shape[2]
         lines = picture.reshape(picture.shape[0], -1)
-        cut = slice(self._part.left * channels, (self._part.left + self._part.width) * channels)
-        total = self._rows_sum.reshape(self._weighted_rows.shape)
+        for rows in self._strips:
+            out = self._out[rows]
+            row_means = self._average_rows(lines, rows, len(out))
+            _round(self._average_columns(row_means), out)
+        return self._out
+
+    def _average_rows(self, lines: Tensor, rows: slice, height: int) -> Floats:
+        gathered, weighted = self._gathered_rows[:height], self._weighted_rows[:height]
+        means = self._row_means[:height]
+        total = means.reshape(weighted.shape)
         total.fill(0)
-        for rows, weights in zip(self._rows, self._row_weights, strict=True):
-            np.take(lines, rows, axis=0, out=self._gathered_rows, mode="clip")
-            np.multiply(
-                self._gathered_rows[:, cut], weights[:, np.newaxis], out=self._weighted_rows
-            )
-            total += self._weighted_rows
-        self._sum.fill(0)
-        for columns, weights in zip(self._columns, self._column_weights, strict=True):
-            np.take(self._rows_sum, columns, axis=1, out=self._gathered, mode="clip")
-            self._gathered *= weights[:, np.newaxis]
-            self._sum += self._gathered
-        return _round(self._sum, self._out)
+        for index, weights in zip(self._rows[:, rows], self._row_weights[:, rows], strict=True):
+            np.take(lines, index, axis=0, out=gathered, mode="clip")
+            np.multiply(gathered[:, self._cut], weights[:, np.newaxis], out=weighted)
+            total += weighted
+        return means
+
+    def _average_columns(self, row_means: Floats) -> Floats:
+        gathered, means = self._gathered[: len(row_means)], self._means[: len(row_means)]
+        means.fill(0)
+        for index, weights in zip(self._columns, self._column_weights, strict=True):
+            np.take(row_means, index, axis=1, out=gathered, mode="clip")
+            np.multiply(gathered, weights[:, np.newaxis], out=gathered)
+            means += gathered
+        return means
+
+
+def _strips(height: int, row_elements: int) -> list[slice]:
+    """Cut the output into strips of rows whose intermediate floats stay in the cache."""
+    rows = min(height, max(1, STRIP_ELEMENTS // row_elements))
+    return [slice(start, start + rows) for start in range(0, height, rows)]
 
 
 def _nearest(source: int, target: int) -> Tensor:
@@ -159,8 +183,7 @@ def _blend(first: Floats, second: Floats, weight: Floats) -> Floats:
     return second
 
 
-def _round(values: Floats, out: Tensor) -> Tensor:
+def _round(values: Floats, out: Tensor) -> None:
     """Round values within 0 to 255 to the nearest grey level, halves up."""
     values += 0.5
     np.copyto(out, values.reshape(out.shape), casting="unsafe")
-    return out

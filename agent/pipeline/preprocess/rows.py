@@ -10,8 +10,10 @@ MAX_BACKLOG = 16
 class RowWindow:
     """Rows in, overlapping windows out: window i holds the rows from i × stride on.
 
-    Windows that nobody took are dropped, oldest first, beyond `MAX_BACKLOG` when more rows come.
-    Memory is bounded by those windows and the rows of one `append`.
+    Memory is bounded by the rows of one push and `MAX_BACKLOG` windows that an earlier push left.
+
+    Attributes:
+        dropped: windows that nobody took in time.
     """
 
     def __init__(self, window: int, stride: int, width: int, dtype: np.dtype[np.generic]) -> None:
@@ -29,15 +31,18 @@ class RowWindow:
         held = self._end - self._start
         return 0 if held < self._window else (held - self._window) // self._stride + 1
 
+    def trim(self) -> None:
+        """Drop the oldest windows beyond `MAX_BACKLOG`, to be called before each push."""
+        if (excess := self.ready - MAX_BACKLOG) > 0:
+            self._advance(excess)
+            self.dropped += excess
+
     def append(self, count: int) -> Tensor:
         """Make room for `count` rows and return it to be written: [count, width] or less.
 
         Rows that no window will ever hold, because the stride exceeds the window, need not be
         written: the last rows of the `count` are the ones that count.
         """
-        if (excess := self.ready - MAX_BACKLOG) > 0:
-            self._advance(excess)
-            self.dropped += excess
         skipped = min(self._skip, count)
         self._skip -= skipped
         count -= skipped

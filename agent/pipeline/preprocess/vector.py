@@ -57,6 +57,7 @@ class VectorPreprocessor:
                 f"model's {describe_tensor(self._tensor)}, so a row has {self._channels} values: "
                 "choose the source's channels or preprocess.window accordingly"
             )
+        self._window.trim()
         rows = self._normalize(data)
         if len(rows):
             room = self._window.append(len(rows))
