@@ -186,10 +186,12 @@ class Agent:
         return actions
 
     def _own_status(self, payload: bytes, now: Now) -> list[Action]:
-        verdict = self._presence.saw(payload)
+        verdict = self._presence.saw(payload, now.monotonic_ms)
         if verdict == "rival":
             return [End(self._presence.clash(self._identity.device))]
-        return [self._status(now)] if verdict == "stale" and self._ending is None else []
+        if verdict == "stale" and self._ending is None:
+            self._plan_status(now)
+        return []
 
     def _desired(self, scope: Scope, payload: bytes, now: Now) -> list[Action]:
         if not self._shadow.desire(scope, payload):

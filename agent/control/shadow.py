@@ -1,17 +1,26 @@
 """The configuration shadow: what operators desire, what of it is in force, and why not the rest."""
 
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Literal
 
 from agent.config.device import DeviceConfig, local_only
-from agent.config.layers import Layers, Tree, admit, combine
+from agent.config.layers import Layers, Tree, admit, combine, leaves
 from broker.contract.codec import decode_json
 from broker.contract.errors import MessageError
 from broker.contract.messages import ReportedConfig
 from broker.contract.shape import parse, to_tree
+from broker.contract.shape.constraints import shorten
 
 Scope = Literal["fleet", "device"]
 DOCUMENT = "document"
+VERSION = "version"
+
+MAX_KEYS = 2048
+"""In one document; each bad key is judged alone, and takes its time on a small machine."""
+
+MAX_ERRORS = 64
+"""So many are reported."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +67,11 @@ class Shadow:
         if not isinstance(document, dict):
             self._broken[scope] = "payload is not a JSON object"
             return False
+        if sum(1 for _ in leaves(document)) > MAX_KEYS:
+            self._broken[scope] = f"document has more than {MAX_KEYS} keys"
+            return False
         self._broken.pop(scope, None)
-        if document == self._documents[scope]:
+        if repr(document) == repr(self._documents[scope]):  # by `==`, 1 would be true
             return False
         self._documents[scope] = document
         self._apply()
@@ -75,7 +87,12 @@ class Shadow:
     def report(self) -> ReportedConfig:
         """Say what is in force, and what was refused."""
         broken = {f"{scope} {DOCUMENT}": text for scope, text in self._broken.items()}
-        errors = {key[:200]: text[:400] for key, text in (self._errors | broken).items()}
+        errors = {
+            _label(key): text[:400]
+            for key, text in islice((broken | self._errors).items(), MAX_ERRORS)
+        }
+        if (more := len(self._errors) + len(broken) - MAX_ERRORS) > 0:
+            errors["…"] = f"and {more} more"
         return ReportedConfig(
             version=_version(self._documents["device"]),
             fleet_version=_version(self._documents["fleet"]),
@@ -84,9 +101,11 @@ class Shadow:
         )
 
     def _apply(self) -> None:
-        wanted = combine(over=self._documents["device"], under=self._documents["fleet"])
-        wanted.pop("version", None)
-        admitted = admit(self._layers, wanted, self._accepted)
+        below = self._layers.below
+        fleet, device = (_unversioned(self._documents[scope]) for scope in ("fleet", "device"))
+        wanted = combine(over=device, under=fleet, base=below)
+        fallback = combine(over=self._accepted, under=fleet, base=below)
+        admitted = admit(self._layers, wanted, fallback)
         self.config, self._errors = admitted.config, admitted.errors
         self._accepted = admitted.patch
 
@@ -100,6 +119,14 @@ def without_local(tree: Tree, path: tuple[str, ...] = ()) -> Tree:
     }
 
 
+def _unversioned(document: Tree) -> Tree:
+    return {key: value for key, value in document.items() if key != VERSION}
+
+
+def _label(key: str) -> str:
+    return key[:200] if key.isprintable() else shorten(key)
+
+
 def _version(document: Tree) -> int | None:
-    version = document.get("version")
+    version = document.get(VERSION)
     return version if type(version) is int else None
