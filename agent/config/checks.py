@@ -8,18 +8,19 @@ from broker.contract.shape import Fault
 
 
 def contradictions(config: DeviceConfig) -> list[Fault]:
-    """Return a fault for each pair of keys that cannot both hold."""
+    """Return a fault at every key that takes part in a contradiction; any of them may yield."""
     faults = [
-        Fault(("pipelines", name, *path), text)
+        Fault(("pipelines", name, part, key), text)
         for name, pipeline in config.pipelines.items()
-        for path, text in _in_pipeline(pipeline)
+        for part, keys, text in _in_pipeline(pipeline)
+        for key in keys
     ]
     if bool(config.broker.cert) != bool(config.broker.key):
         faults.append(Fault(("broker", "cert"), "cert and key must be given together"))
     return faults
 
 
-def _in_pipeline(pipeline: PipelineConfig) -> Iterator[tuple[tuple[str, ...], str]]:
+def _in_pipeline(pipeline: PipelineConfig) -> Iterator[tuple[str, tuple[str, ...], str]]:
     post, pre = pipeline.postprocess, pipeline.preprocess
     if (
         isinstance(post, ClassifyPostprocess | AnomalyPostprocess)
@@ -27,19 +28,22 @@ def _in_pipeline(pipeline: PipelineConfig) -> Iterator[tuple[tuple[str, ...], st
         and post.release > post.threshold
     ):
         yield (
-            ("postprocess", "release"),
-            f"must not exceed the threshold {post.threshold:g}, got {post.release:g}",
+            "postprocess",
+            ("release", "threshold"),
+            f"release {post.release:g} must not exceed threshold {post.threshold:g}",
         )
     if isinstance(pre, AudioPreprocess):
         nyquist_hz = pre.sample_rate_hz / 2
         if not pre.lower_hz < pre.upper_hz <= nyquist_hz:
             yield (
-                ("preprocess", "upper_hz"),
-                f"must lie above lower_hz {pre.lower_hz:g} and not above half the sample rate"
-                f" {nyquist_hz:g}, got {pre.upper_hz:g}",
+                "preprocess",
+                ("upper_hz", "lower_hz", "sample_rate_hz"),
+                f"upper_hz {pre.upper_hz:g} must lie above lower_hz {pre.lower_hz:g}"
+                f" and not above half of sample_rate_hz, {nyquist_hz:g}",
             )
         if pre.features == "mfcc" and pre.coefficients > pre.mel_bins:
             yield (
-                ("preprocess", "coefficients"),
-                f"must not exceed mel_bins {pre.mel_bins}, got {pre.coefficients}",
+                "preprocess",
+                ("coefficients", "mel_bins", "features"),
+                f"coefficients {pre.coefficients} must not exceed mel_bins {pre.mel_bins}",
             )

@@ -106,6 +106,10 @@ def remote_schema() -> dict[str, Any]:
     schema = json_schema(DeviceConfig)
     for pattern in LOCAL_ONLY:
         _prune(schema, pattern)
+    schema["properties"]["version"] = {
+        "type": "integer",
+        "description": "the operator's own number of this document; it comes back in the report",
+    }
     return schema
 
 

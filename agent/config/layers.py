@@ -6,6 +6,7 @@ from typing import Any
 
 from agent.config.checks import contradictions
 from agent.config.device import DeviceConfig, local_only
+from agent.errors import ConfigError
 from broker.contract.shape import Fault, parse
 from broker.contract.shape.parse import Path
 
@@ -53,18 +54,36 @@ def merge(base: Tree, patch: Mapping[str, Any]) -> Tree:
     return merged
 
 
-def combine(over: Mapping[str, Any], under: Tree) -> Tree:
-    """Return one patch that does what applying `under`, then `over`, does; nulls are kept."""
+def combine(over: Mapping[str, Any], under: Mapping[str, Any], base: Tree) -> Tree:
+    """Return one patch that does to `base` what applying `under`, then `over`, does."""
     combined = dict(under)
     for key, value in over.items():
-        held = combined.get(key)
-        under_it = _mergeable(held, value) if isinstance(value, Mapping) else None
-        combined[key] = value if under_it is None else combine(value, under_it)
+        if key not in under or not isinstance(value, Mapping):
+            combined[key] = value
+            continue
+        before, held = base.get(key), under[key]
+        between = merge({key: before}, {key: held}).get(key)
+        kept = _mergeable(before, held) if isinstance(held, Mapping) else None
+        if kept is not None and _mergeable(between, value) is not None:
+            combined[key] = combine(value, held, kept)
+        else:
+            combined[key] = _turning(before, merge({key: between}, {key: value})[key])
     return combined
 
 
+def _turning(before: Any, after: Mapping[str, Any]) -> Tree:
+    """Return the patch that makes `after` of `before`, every key named."""
+    kept = _mergeable(before, after)
+    if kept is None:
+        return dict(after)
+    patch: Tree = dict.fromkeys(kept.keys() - after.keys())
+    for key, value in after.items():
+        patch[key] = _turning(kept.get(key), value) if isinstance(value, Mapping) else value
+    return patch
+
+
 def _mergeable(under: Any, patch: Mapping[str, Any]) -> Tree | None:
-    if isinstance(under, dict) and patch.get("kind", under.get("kind")) == under.get("kind"):
+    if isinstance(under, dict) and patch.get("kind") in (None, under.get("kind")):
         return under
     return None
 
@@ -82,23 +101,38 @@ def admit(layers: Layers, wanted: Tree, accepted: Tree) -> Admitted:
     """Take in every good key of a remote document; a bad one never undoes a good one.
 
     Args:
-        layers: what the device itself says; it must be valid alone.
+        layers: what the device itself says.
         wanted: the remote document, a JSON merge patch.
         accepted: the patch in force so far; where a new value is refused, its value stays.
+
+    Raises:
+        ConfigError: what the device itself says is not valid alone.
     """
     errors: dict[str, str] = {}
     patch = _without_local(wanted, errors)
+    fallback = _without_local(accepted, {})
     tried: set[Path] = set()
     while True:
-        config = check(merge(merge(layers.below, patch), layers.above))
+        remote = merge(layers.below, patch)
+        config = check(merge(remote, layers.above))
         if isinstance(config, DeviceConfig):
-            for path in leaves(patch):
-                if get(layers.above, path) is not _ABSENT:
-                    errors.setdefault(".".join(path), "is overridden on the device itself")
+            for path in _overridden(patch, remote, layers.above):
+                errors.setdefault(".".join(path), "is overridden on the device itself")
             return Admitted(patch, config, errors)
-        for fault in config:
+        if not patch:
+            raise ConfigError(str(config[0]))
+        for fault, culprit in _culprits(patch, config):
             errors.setdefault(".".join(fault.path), fault.text)
-            patch = _retreat(patch, accepted, _culprit(patch, fault.path), tried)
+            patch = _retreat(patch, fallback, culprit, tried)
+
+
+def _overridden(patch: Tree, remote: Tree, above: Tree) -> list[Path]:
+    final = merge(remote, above)
+    return [
+        path
+        for path in leaves(patch)
+        if get(patch, path) != {} and get(remote, path) != get(final, path)
+    ]
 
 
 def leaves(tree: Mapping[str, Any], path: Path = ()) -> Iterator[Path]:
@@ -119,6 +153,11 @@ def get(tree: Any, path: Path) -> Any:
     return tree
 
 
+def has(tree: Any, path: Path) -> bool:
+    """Tell whether there is anything at `path`."""
+    return get(tree, path) is not _ABSENT
+
+
 def with_value(tree: Tree, path: Path, value: Any) -> Tree:
     """Return a copy of `tree` with `path` set, or removed when `value` is the sentinel."""
     head, *rest = path
@@ -133,17 +172,34 @@ def with_value(tree: Tree, path: Path, value: Any) -> Tree:
     return copy
 
 
-def _without_local(wanted: Tree, errors: dict[str, str]) -> Tree:
-    patch = wanted
-    for path in leaves(wanted):
-        if local_only(path):
-            errors[".".join(path)] = "can be set on the device itself only"
-            patch = with_value(patch, path, _ABSENT)
-    return patch
+def _without_local(tree: Mapping[str, Any], errors: dict[str, str], path: Path = ()) -> Tree:
+    kept: Tree = {}
+    for key, value in tree.items():
+        here = (*path, key)
+        if local_only(here):
+            errors[".".join(here)] = "can be set on the device itself only"
+        else:
+            nested = isinstance(value, Mapping)
+            kept[key] = _without_local(value, errors, here) if nested else value
+    return kept
 
 
-def _culprit(patch: Tree, path: Path) -> Path:
-    """The longest part of a fault's path that the patch itself has; its whole top if none."""
+def _culprits(patch: Tree, faults: list[Fault]) -> list[tuple[Fault, Path]]:
+    """Pair each fault with what of the patch must yield for it.
+
+    That is the key at fault, where the patch itself sets it; only where it sets none of them is it
+    the longest part of the path that it has, or everything.
+    """
+    pairs = [(fault, _held(patch, fault.path)) for fault in faults]
+    exact = [
+        (fault, held)
+        for fault, held in pairs
+        if held and (held == fault.path or not isinstance(get(patch, held), Mapping))
+    ]
+    return exact or pairs
+
+
+def _held(patch: Tree, path: Path) -> Path:
     while path and get(patch, path) is _ABSENT:
         path = path[:-1]
     return path

@@ -3,10 +3,13 @@
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from broker.contract.shape import Doc, Length, Range
+from broker.contract.shape import Doc, Length, Pattern, Range
 
-PathText = Annotated[str, Length(1024, minimum=1)]
+PathText = Annotated[str, Length(1024, minimum=1), Pattern(r"[^\x00]*", "a path without NUL")]
 RateHz = Annotated[float, Range(above=0, maximum=1000), Doc("inputs per second")]
+TOPIC = r"[^+#\x00-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]*"
+"""A filter with a stray wildcard or a control character would cost us the connection, for ever."""
+
 ShortText = Annotated[str, Length(256, minimum=1)]
 
 
@@ -70,7 +73,7 @@ class MqttSource:
     """Another device's topic as a sensor."""
 
     kind: Literal["mqtt"]
-    topic: Annotated[str, Length(256, minimum=1), Doc("without wildcards")]
+    topic: Annotated[str, Length(256, minimum=1), Pattern(TOPIC, "a topic without wildcards")]
     payload: Literal["json", "raw"] = "json"
     paths: Annotated[
         tuple[ShortText, ...],
