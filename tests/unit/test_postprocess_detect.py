@@ -328,8 +328,9 @@ ANCHORS = np.full((9, 4), 0.5, np.float32)
     ("infos", "anchors", "settings", "said"),
     [
         (SSD, None, {"format": "ssd"}, "anchors: format ssd needs them"),
-        (SSD, ANCHORS[:, :3], {"format": "ssd"}, "give floats"),
-        (SSD, ANCHORS.astype(int), {"format": "ssd"}, "give floats"),
+        (SSD, ANCHORS[:, :3], {"format": "ssd"}, "give one array of floats"),
+        (SSD, {"a": ANCHORS}, {"format": "ssd"}, "are several"),
+        (SSD, ANCHORS.astype(int), {"format": "ssd"}, "give one array of floats"),
         (SSD, ANCHORS * np.nan, {"format": "ssd"}, "hold NaN"),
         (SSD, ANCHORS[:8], {"format": "ssd"}, "8 anchors need boxes"),
         (SSD[:1], ANCHORS, {"format": "ssd"}, "9 anchors need boxes"),

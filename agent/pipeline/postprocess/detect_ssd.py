@@ -84,10 +84,13 @@ def _checked(anchors: Floats | None) -> Floats:
             "postprocess.anchors: format ssd needs them: give the .npy file of [n, 4] that "
             "belongs to the model"
         )
-    if anchors.ndim != 2 or anchors.shape[1] != 4 or anchors.dtype.kind != "f":
+    form = (
+        f"{anchors.dtype} {list(anchors.shape)}" if isinstance(anchors, np.ndarray) else "several"
+    )
+    if form == "several" or anchors.ndim != 2 or anchors.shape[1] != 4 or anchors.dtype.kind != "f":
         raise ConfigError(
-            f"postprocess.anchors: are {anchors.dtype} {list(anchors.shape)}: give floats [n, 4] "
-            "as y, x, height, width"
+            f"postprocess.anchors: are {form}: give one array of floats [n, 4] as y, x, height, "
+            "width"
         )
     if not np.isfinite(anchors).all() or not (anchors[:, 2:] > 0).all():
         raise ConfigError(
