@@ -106,7 +106,7 @@ def test_beyond_the_last_kept_fault_nothing_is_built_from_missing_parts():
 
 
 @given(near_trees(DeviceConfig))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_any_document_ends_in_a_value_or_in_faults(tree):
     parsed = parse(DeviceConfig, tree)
     if isinstance(parsed, list):
@@ -122,7 +122,7 @@ def test_any_json_is_refused_or_parsed(tree):
 
 
 @given(trees(DeviceConfig))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_to_tree_is_the_inverse_of_parse(tree):
     parsed = parse(DeviceConfig, tree)
     assert parse(DeviceConfig, to_tree(parsed)) == parsed

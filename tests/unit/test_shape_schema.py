@@ -34,26 +34,26 @@ def agree(shape: Any, tree: Any, *, lenient: bool) -> bool:
 
 @pytest.mark.parametrize("kind", KINDS)
 @given(st.data())
-@settings(max_examples=60)
+@settings(max_examples=30)
 def test_messages_that_fit_are_accepted_by_both(kind, data):
     assert agree(kind, data.draw(trees(kind)), lenient=True)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @given(st.data())
-@settings(max_examples=100)
+@settings(max_examples=40)
 def test_messages_that_nearly_fit_are_judged_alike(kind, data):
     agree(kind, data.draw(near_trees(kind)), lenient=True)
 
 
 @given(trees(DeviceConfig))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_configuration_that_fits_is_accepted_by_both(tree):
     assert agree(DeviceConfig, tree, lenient=False)
 
 
 @given(near_trees(DeviceConfig))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_configuration_that_nearly_fits_is_judged_alike(tree):
     agree(DeviceConfig, tree, lenient=False)
 
