@@ -120,6 +120,10 @@ class Supervisor:
     def _enter(self, state: State, due_ms: int | None = None, reason: str | None = None) -> None:
         self.state, self.due_ms, self.reason = state, due_ms, reason
 
+    def _doomed(self) -> bool:
+        """Killed or told to stop: nothing that the child still says may put its end off."""
+        return self._stuck is not None or self._refused
+
     def _spawn(self, now_ms: int, _: str) -> list[Effect]:
         if self.state is State.BACKOFF:
             self.restarts += 1
@@ -132,16 +136,18 @@ class Supervisor:
         return self._spawn(now_ms, detail)
 
     def _serve(self, now_ms: int, _: str) -> list[Effect]:
+        if self._doomed():
+            return []
         self._enter(State.RUNNING, now_ms + self.deadline_ms)
         return []
 
     def _extend(self, now_ms: int, _: str) -> list[Effect]:
-        if self._stuck is None:
+        if not self._doomed():
             self.due_ms = now_ms + self.deadline_ms
         return []
 
     def _extend_start(self, now_ms: int, _: str) -> list[Effect]:
-        if self._stuck is None:
+        if not self._doomed():
             self.due_ms = now_ms + max(self.limits.start_ms, self.deadline_ms)
         return []
 
@@ -158,6 +164,8 @@ class Supervisor:
         return [Effect.KILL]
 
     def _give_up(self, now_ms: int, detail: str) -> list[Effect]:
+        if self._doomed():
+            return []
         self._refused = True
         self.reason = detail
         self.due_ms = now_ms + self.limits.stop_ms
@@ -225,10 +233,10 @@ def diagram() -> str:
         "after_stop": S.STOPPED,
         "settle": S.STOPPED,
     }
-    lines = ["stateDiagram-v2"]
+    lines = ["stateDiagram-v2", "    [*] --> stopped"]
     for (state, event), transition in TABLE.items():
         target = ends.get(transition, state)
-        label = f"{event.value}: {transition.replace('_', ' ')}"
+        label = f"{event.value} / {transition.replace('_', ' ')}"
         lines.append(f"    {state.value} --> {target.value}: {label}")
         if transition == "retry":
             lines.append(f"    {state.value} --> failed: {event.value} too often, or refused")
