@@ -5,7 +5,10 @@ from typing import Annotated, Any, Literal
 
 from agent.errors import ChannelError
 from broker.contract.messages import Count, Latency, Line, Tree
-from broker.contract.shape import Length, parse
+from broker.contract.shape import Length, Range, parse
+
+Nanoseconds = Annotated[int, Range(0, 2**63 - 1)]
+"""Since boot; a `Count` would be full after 104 days."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ class Answer:
     """Child: one result; `monotonic_ns` is when its input was captured."""
 
     kind: Literal["answer"]
-    monotonic_ns: Count
+    monotonic_ns: Nanoseconds
     outputs: Tree
     latency: Latency
     input: Line | None = None

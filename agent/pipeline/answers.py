@@ -9,6 +9,11 @@ from agent.errors import ChannelError
 _encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 
 
+def legible(sample_id: str) -> str:
+    """Return a sample's name as a message can carry it; a file's may be no text."""
+    return sample_id[:400].encode("utf-8", "replace").decode("utf-8")
+
+
 def answer_frame(
     captured_ns: int,
     sample_id: str | None,
@@ -25,7 +30,7 @@ def answer_frame(
         ChannelError: the outputs cannot be encoded, or are too long.
     """
     began, invoked, answered, ready = marks_ns
-    named = "" if sample_id is None else f',"input":{_encode(sample_id[:400])}'
+    named = "" if sample_id is None else f',"input":{_encode(legible(sample_id))}'
     try:
         body = (
             f'{{"kind":"answer","monotonic_ns":{captured_ns},"outputs":{_encode(outputs)},'

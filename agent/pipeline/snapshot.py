@@ -4,6 +4,7 @@ from base64 import b64encode
 from io import BytesIO
 from typing import Any
 
+from agent.pipeline.answers import legible
 from agent.pipeline.sample import Sample
 
 MAX_JPEG_BYTES = 44 * 1024
@@ -21,7 +22,7 @@ def snapshot(sample: Sample | None, latest: dict[str, Any]) -> dict[str, Any]:
     data = sample.data
     seen: dict[str, Any] = {"shape": list(data.shape), "dtype": str(data.dtype)}
     if sample.id is not None:
-        seen["id"] = sample.id
+        seen["id"] = legible(sample.id)
     if data.dtype.name == "uint8" and data.ndim == 3 and data.shape[2] in (1, 3):
         seen["jpeg_base64"] = b64encode(_jpeg(data)).decode("ascii")
     else:
