@@ -9,9 +9,16 @@ from hypothesis import strategies as st
 from broker.contract.shape import Length, Pattern, Range
 from broker.contract.shape.parse import fields_of
 
-TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20).filter(
-    lambda text: not text.endswith("\n")  # Python's $ matches before it, JSON Schema's does not
-)
+
+def texts(low: int = 0, high: int = 20) -> st.SearchStrategy[str]:
+    """Strings without a newline at the end: Python's $ matches before it, JSON Schema's does not."""
+    letters = st.characters(exclude_categories=["Cs"])
+    return st.text(letters, min_size=low, max_size=high).filter(
+        lambda text: not text.endswith("\n")
+    )
+
+
+TEXT = texts()
 SCALARS = (
     st.none()
     | st.booleans()
@@ -68,8 +75,7 @@ def _scalars(shape: Any, bounds: tuple[Any, ...]) -> st.SearchStrategy[Any]:
         for bound in bounds:
             if isinstance(bound, Pattern):
                 return st.from_regex(bound.regex, fullmatch=True)
-        low, high = _lengths(bounds)
-        return TEXT.filter(lambda text: low <= len(text) <= high)
+        return texts(*_lengths(bounds))
     return JSON
 
 
