@@ -396,3 +396,26 @@ def test_openssl_agrees_with_the_chain(tmp_path, capsys):
         command = [*verify, "-CAfile", str(root / "ca/fleet.crt"), str(leaf)]
         assert subprocess.run(command, capture_output=True, check=False).returncode == 0
     capsys.readouterr()
+
+
+def test_fleet_commands_with_an_operators_certificate(fleet, capsys):
+    desk = fleet.root / "operators" / "admin"
+    files = ["--ca", desk / "ca.crt", "--cert", desk / "client.crt", "--key", desk / "client.key"]
+    options = ["--broker", f"mqtts://localhost:{fleet.operators_port}", *map(str, files)]
+    with fleet.device("pi-1") as device:
+        device.publish(f"{OWN}/status", b'{"state":"online","instance":"i"}', retain=True)
+        device.subscribe(f"{OWN}/config/desired")
+        assert selvedge.main(["devices", *options]) == 0
+        assert "pi-1" in capsys.readouterr().out
+        assert selvedge.main(["config", "set", "pi-1", "a=1", "--wait", "0", *options]) == 0
+        assert device.receive().payload == b'{"a":1,"version":1}'
+    capsys.readouterr()
+    for wrong in (
+        ["--broker", f"mqtts://localhost:{fleet.operators_port}"],
+        ["--broker", f"mqtts://localhost:{fleet.operators_port}", *map(str, files[:2])],
+        ["--broker", f"mqtts://localhost:{fleet.port}", *map(str, files)],
+        ["--broker", f"mqtt://localhost:{fleet.operators_port}"],
+    ):
+        assert selvedge.main(["devices", *wrong]) == 5
+        out, err = capsys.readouterr()
+        assert (out, err.count("\n")) == ("", 1)

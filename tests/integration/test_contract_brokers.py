@@ -8,9 +8,9 @@ import pytest
 from paho.mqtt.enums import MQTTProtocolVersion
 
 from broker.adapters.private_broker import RunningBroker
+from broker.adapters.tcp_proxy import TcpProxy
 from broker.init.limits import MAX_PACKET_BYTES
 from tests.support.brokers import PATIENCE_S, Received, TestClient, eventually
-from tests.support.tcp_proxy import TcpProxy
 
 STATUS = "selvedge/v1/devices/pi-1/status"
 V311 = MQTTProtocolVersion.MQTTv311

@@ -46,7 +46,7 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> recipe.Recipe:
         return recipe.prepare(scikit.load(), ["all"], lambda _: None)
 
 
-@pytest.fixture()
+@pytest.fixture
 def bench(digits: recipe.Recipe, tmp_path: Path) -> "Bench":
     """A folder with the model and its inputs, from which configurations are made."""
     return Bench(digits, tmp_path)
@@ -101,7 +101,7 @@ class RunningAgent:
     def __init__(self, config: Path, port: int, device: str = "dev-1", **options: Any) -> None:
         self.device = device
         self.state = Path(options.pop("state", config.parent / f"state-{device}"))
-        self.log = config.parent / f"{device}-{time.monotonic_ns()}.log"
+        self.log = config.parent / f"agent-{time.monotonic_ns()}.log"
         environment = os.environ | options.pop("environment", {})
         words = [f"--set={key}={json.dumps(value)}" for key, value in options.items()]
         with self.log.open("wb") as log:

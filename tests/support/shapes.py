@@ -11,7 +11,7 @@ from broker.contract.shape.parse import fields_of
 
 
 def texts(low: int = 0, high: int = 20) -> st.SearchStrategy[str]:
-    """Strings without a newline at the end: Python's $ matches before it, JSON Schema's does not."""
+    """Strings without a newline at the end: Python's $ matches before it, ECMAScript's does not."""
     letters = st.characters(exclude_categories=["Cs"])
     return st.text(letters, min_size=low, max_size=high).filter(
         lambda text: not text.endswith("\n")
@@ -74,7 +74,10 @@ def _scalars(shape: Any, bounds: tuple[Any, ...]) -> st.SearchStrategy[Any]:
     if shape is str:
         for bound in bounds:
             if isinstance(bound, Pattern):
-                return st.from_regex(bound.regex, fullmatch=True)
+                low, high = _lengths(bounds)
+                return st.from_regex(bound.regex, fullmatch=True).filter(
+                    lambda text: low <= len(text) <= max(high, 64) and not text.endswith("\n")
+                )
         return texts(*_lengths(bounds))
     return JSON
 
