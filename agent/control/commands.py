@@ -13,6 +13,9 @@ from broker.contract.topics import CommandChannel, Topics
 
 LEVELS = ("debug", "info", "warning", "error")
 SNAPSHOT_LIMIT_MS = 10_000
+MAX_SNAPSHOTS = 16
+"""At a time; each is a message of up to 64 kB."""
+
 KEPT = 256
 """So many finished commands are remembered, against one that comes twice."""
 
@@ -40,13 +43,14 @@ class Commands:
         key = (channel.op, channel.id)
         if not payload:
             self._seen.pop(key, None)
-            self._snapshots.pop(channel.id, None)
+            if channel.op == "snapshot":
+                self._snapshots.pop(channel.id, None)
             return []
         try:
             command = decode(Command, payload)
         except MessageError as error:
             return [] if key in self._seen else [self._say(key, _failed(str(error)))]
-        if key in self._seen:
+        if key in self._seen or (channel.op == "snapshot" and channel.id in self._snapshots):
             return []
         if command.status == "executing":
             return [self._say(key, self._after_restart(channel.op, command))]
@@ -99,9 +103,10 @@ class Commands:
     def _restart(self, _: str, args: dict[str, Any], now: Now) -> Answer:
         if "pipeline" not in args:
             return Command("executing", args), [End(again=True)]
-        name = args["pipeline"]
-        if name not in self._pipelines:
-            return _failed(f"no pipeline {shorten(name)}"), []
+        name, enabled = args["pipeline"], self._pipelines.enabled()
+        if name not in enabled:
+            choice = ", ".join(enabled) or "none"
+            return _failed(f"no enabled pipeline {shorten(name)}; there are {choice}"), []
         return Command("successful", args), self._pipelines.restart(name, now)
 
     def _set_log_level(self, _: str, args: dict[str, Any], __: Now) -> Answer:
@@ -116,6 +121,10 @@ class Commands:
         if name not in running:
             choice = ", ".join(running) or "none"
             return _failed(f"args.pipeline must name a running pipeline: {choice}"), []
+        if len(self._snapshots) >= MAX_SNAPSHOTS:
+            return _failed(
+                f"{MAX_SNAPSHOTS} snapshots are being taken already; ask again later"
+            ), []
         self._snapshots[command_id] = now.monotonic_ms + SNAPSHOT_LIMIT_MS
         tell = Tell(name, TakeSnapshot("take_snapshot", command_id))
         return Command("executing", args), [tell]

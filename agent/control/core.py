@@ -33,7 +33,7 @@ from agent.control.shadow import Scope, Shadow
 from agent.control.subscriptions import Subscriptions
 from agent.control.supervisor import Limits
 from agent.outbox.outbox import Outbox
-from broker.contract.codec import encode_json
+from broker.contract.codec import MAX_JSON_BYTES, encode_json
 from broker.contract.errors import TopicError
 from broker.contract.messages import encode
 from broker.contract.topics import (
@@ -102,6 +102,8 @@ class Agent:
                 actions += self.end(now, action.error, again=action.again)
             else:
                 actions.append(action)
+        if self._left:
+            return []  # an `online` after the farewell would stand for ever
         return actions + self._leave_if_done(now)
 
     def _dispatch(self, event: Event, now: Now) -> list[Action]:
@@ -167,12 +169,16 @@ class Agent:
         return actions
 
     def _received(self, event: Received, now: Now) -> list[Action]:
-        actions = self._pipelines.feed(event.topic, event.payload)
+        actions: list[Action] = []
+        fed = event.topic in self._pipelines.fed_topics()
+        if fed and len(event.payload) <= MAX_JSON_BYTES:
+            actions += self._pipelines.feed(event.topic, event.payload)
+        elif fed:
+            self._counters.rejected += 1
         try:
             channel = self._topics.channel(event.topic)
         except TopicError:
-            if not actions and event.topic not in self._pipelines.fed_topics():
-                self._counters.rejected += 1
+            self._counters.rejected += not fed
             return actions
         match channel:
             case StatusChannel():
@@ -225,13 +231,14 @@ class Agent:
         name, message = event.pipeline, event.message
         if isinstance(message, Snapshot):
             return self._commands.snapshot_taken(message.id, message.result)
+        if isinstance(message, Answer):
+            actions = self._pipelines.child_said(name, message, now)
+            pipeline = self._pipelines.items().get(name)
+            return actions + (
+                self._delivery.answered(name, pipeline, message, now) if pipeline else []
+            )
         before = self._states()
         actions = self._pipelines.child_said(name, message, now)
-        pipeline = self._pipelines.items().get(name)
-        if isinstance(message, Answer):
-            return (
-                actions + self._delivery.answered(name, pipeline, message, now) if pipeline else []
-            )
         self._note_change(before, now)
         return actions
 

@@ -6,8 +6,15 @@ from agent.control.events import Action, Log, Now, Publish
 from agent.control.pipelines import Pipeline
 from agent.errors import StorageError
 from agent.outbox.outbox import Outbox
+from broker.contract.codec import MAX_JSON_BYTES
 from broker.contract.messages import encode
 from broker.contract.topics import ResultsChannel, Topics
+
+LATE = b',"late":true}'
+
+MAX_RESULT_BYTES = MAX_JSON_BYTES - len(LATE)
+"""No reader of the contract takes more, and a broker that closes the link on it would do so again
+with every attempt to send it."""
 
 
 class Delivery:
@@ -26,6 +33,10 @@ class Delivery:
             self._outbox.dropped += 1
             return [Log("error", f"result of {name} dropped: {error}")]
         payload = encode(reports.result(answer, pipeline, sequence, now))
+        if len(payload) > MAX_RESULT_BYTES:
+            self._outbox.dropped += 1
+            text = f"result of {name} dropped: {len(payload)} bytes exceed {MAX_RESULT_BYTES}"
+            return [Log("error", text)]
         self._outbox.put(name, payload, pipeline.config.priority, now.monotonic_ms)
         return []
 
@@ -43,4 +54,4 @@ class Delivery:
 
 
 def _late(payload: bytes) -> bytes:
-    return payload[:-1] + b',"late":true}'
+    return payload[:-1] + LATE

@@ -72,9 +72,6 @@ class Pipelines:
         self._limits = limits or Limits()
         self._pipelines: dict[str, Pipeline] = {}
 
-    def __contains__(self, name: object) -> bool:
-        return name in self._pipelines
-
     def items(self) -> Mapping[str, Pipeline]:
         """Every pipeline, for reports."""
         return self._pipelines
@@ -86,6 +83,10 @@ class Pipelines:
             for name, pipeline in self._pipelines.items()
             if pipeline.supervisor.state is State.RUNNING
         ]
+
+    def enabled(self) -> list[str]:
+        """Names of the pipelines that should run."""
+        return [name for name, p in self._pipelines.items() if p.wanted and p.config.enabled]
 
     def configure(self, wanted: Mapping[str, PipelineConfig], now: Now) -> list[Action]:
         """Start, change and stop pipelines so that they become what is wanted."""
@@ -173,13 +174,14 @@ class Pipelines:
 
     def feed(self, topic: str, payload: bytes) -> list[Action]:
         """Hand a payload to every running pipeline whose source reads this topic."""
-        encoded = b64encode(payload).decode("ascii")
-        return [
-            Tell(name, Feed("feed", encoded))
+        readers = [
+            name
             for name in self.running()
             if isinstance(source := self._pipelines[name].config.source, MqttSource)
             and source.topic == topic
         ]
+        encoded = b64encode(payload).decode("ascii") if readers else ""
+        return [Tell(name, Feed("feed", encoded)) for name in readers]
 
     def _configure_one(self, name: str, config: PipelineConfig, now: Now) -> list[Action]:
         pipeline = self._pipelines.get(name)
@@ -223,10 +225,5 @@ class Pipelines:
 def _only_retuned(before: PipelineConfig, after: PipelineConfig) -> bool:
     """Whether nothing changed but what a running child can take over."""
     same_kind = before.postprocess.kind == after.postprocess.kind
-    alike = replace(
-        before,
-        postprocess=after.postprocess,
-        priority=after.priority,
-        deadline_ms=after.deadline_ms,
-    )
+    alike = replace(before, postprocess=after.postprocess, priority=after.priority)
     return same_kind and alike == after

@@ -19,6 +19,8 @@ One may be the will of an earlier run of ours, or what a broker restored from an
 """
 
 WINDOW_MS = 600_000
+MAX_STRANGERS = 16
+"""Counted during one connection; more are no agents, but somebody who plays with our topic."""
 
 
 class Presence:
@@ -50,6 +52,8 @@ class Presence:
         if status.instance == self._instance:
             return "ours" if status.state == "online" else "stale"
         if self._connects > 1 and status.instance not in self._seen_now:
+            if len(self._seen_now) >= MAX_STRANGERS:
+                return "stale"
             self._seen_now.add(status.instance)
             recent = [
                 at_ms

@@ -22,6 +22,9 @@ LATE_MS = 1000
 """A result that waited longer than this for the broker says so."""
 
 TIDY_INTERVAL_MS = 60_000
+RETRY_MS = 1000
+"""The shortest time between two attempts on a disk that refuses."""
+
 FORGET_AT = 4096
 """So many acknowledged rows are deleted in one write."""
 
@@ -100,15 +103,17 @@ class Outbox:
 
     def due_ms(self) -> int:
         """When `tend` has something to do."""
+        if not self.healthy:
+            return min(self._tidy_due_ms, self._retry_ms)
         oldest = self._oldest_hot()
         if oldest is None:
             return self._tidy_due_ms
         commit_ms = oldest.at_ms + self._opened_ms + self._config.commit_interval_ms
-        return min(self._tidy_due_ms, max(commit_ms, self._retry_ms))
+        return min(self._tidy_due_ms, commit_ms)
 
     def tend(self, now_ms: int) -> None:
         """Commit what is old or large, forget what is acknowledged, and keep the bounds."""
-        large = self._hot_bytes > HOT_LIMIT_BYTES and now_ms >= self._retry_ms
+        large = self._hot_bytes > HOT_LIMIT_BYTES and self.healthy
         if large or now_ms >= self.due_ms():
             if now_ms >= self._tidy_due_ms:
                 self._tidy(now_ms)
@@ -118,22 +123,19 @@ class Outbox:
 
     def commit(self, now_ms: int) -> None:
         """Put every row that is only in memory on disk; where that fails, keep within memory."""
+        self.healthy = True
         self._forget()
         fresh = [*self._hot_flying.values(), *self._hot]
-        if not fresh:
-            return
-        try:
-            self._append(fresh, now_ms)
-        except StorageError:
-            self.healthy = False
-            self._retry_ms = now_ms + max(self._config.commit_interval_ms, 1000)
-            self._keep_within_memory()
-        else:
-            self.healthy = True
-            self._cool(fresh)
-            excess_bytes = self._disk_bytes - self._config.limit_bytes
-            if excess_bytes > 0:
-                self._evict(excess_bytes + self._config.limit_bytes // EVICT_SHARE, TOP_PRIORITY)
+        if fresh:
+            try:
+                self._append(fresh, now_ms)
+                self._cool(fresh)
+                self._keep_within_disk()
+            except StorageError:
+                self.healthy = False
+                self._keep_within_memory()
+        if not self.healthy:
+            self._retry_ms = now_ms + max(self._config.commit_interval_ms, RETRY_MS)
 
     def close(self, now_ms: int) -> None:
         """Commit everything, and give back the sequences that were reserved but not used."""
@@ -193,6 +195,11 @@ class Outbox:
         self._hot.clear()
         self._hot_flying.clear()
         self._hot_bytes = 0
+
+    def _keep_within_disk(self) -> None:
+        excess_bytes = self._disk_bytes - self._config.limit_bytes
+        if excess_bytes > 0:
+            self._evict(excess_bytes + self._config.limit_bytes // EVICT_SHARE, TOP_PRIORITY)
 
     def _keep_within_memory(self) -> None:
         while self._hot_bytes > STRANDED_LIMIT_BYTES and self._hot:

@@ -9,18 +9,20 @@ FORMATS = ("rgb", "yuyv", "mjpeg", "grey")
 
 @dataclass(frozen=True)
 class Offer:
-    """A format of a camera, and how many frames per second it gives at the wanted size.
+    """A format of a camera, and how many frames per second it gives.
 
     Attributes:
         rate_hz: 0.0 when the camera does not say.
+        fits: whether frames come in the wanted size, or only in one near it.
     """
 
     format: str
     rate_hz: float
+    fits: bool = True
 
 
 def choose_format(wanted: str, offers: Iterable[Offer], rate_hz: float) -> str:
-    """Choose the cheapest format that is fast enough; else the fastest.
+    """Choose the cheapest format that fits and is fast enough; else the fastest that fits.
 
     Args:
         wanted: one of `FORMATS`, or `auto`.
@@ -28,9 +30,10 @@ def choose_format(wanted: str, offers: Iterable[Offer], rate_hz: float) -> str:
     Raises:
         ValueError: the camera has none of our formats, or not the wanted one.
     """
-    rates: Mapping[str, float] = {
-        offer.format: offer.rate_hz or rate_hz for offer in offers if offer.format in FORMATS
-    }
+    known = [offer for offer in offers if offer.format in FORMATS]
+    if wanted == "auto":
+        known = [offer for offer in known if offer.fits] or known
+    rates: Mapping[str, float] = {offer.format: offer.rate_hz or rate_hz for offer in known}
     if not rates:
         raise ValueError(f"it gives none of {', '.join(FORMATS)}")
     if wanted != "auto":

@@ -35,7 +35,7 @@ def decode_picture(data: bytes) -> NDArray[np.uint8]:
             raise ValueError(f"damaged: {error}") from None
 
 
-def decode_mjpeg(data: bytes, width: int, height: int) -> NDArray[np.uint8]:
+def decode_mjpeg(data: bytes | memoryview, width: int, height: int) -> NDArray[np.uint8]:
     """Decode one frame of Motion JPEG to RGB [height, width, 3].
 
     Raises:
@@ -54,7 +54,7 @@ def decode_mjpeg(data: bytes, width: int, height: int) -> NDArray[np.uint8]:
 _DAMAGE = (OSError, ValueError, SyntaxError, IndexError, TypeError, KeyError, OverflowError)
 
 
-def _opened(data: bytes, formats: tuple[str, ...]) -> Image.Image:
+def _opened(data: bytes | memoryview, formats: tuple[str, ...]) -> Image.Image:
     try:
         return Image.open(io.BytesIO(data), formats=formats)
     except (Image.DecompressionBombError, *_DAMAGE) as error:

@@ -13,7 +13,7 @@ SEED = 7
 PIPELINE = "digits"
 RATE_HZ = 25.0
 THRESHOLD_BEFORE = 0.5
-THRESHOLD_AFTER = 0.95
+THRESHOLD_AFTER = 0.8
 
 
 @dataclass(frozen=True)

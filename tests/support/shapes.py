@@ -74,9 +74,10 @@ def _scalars(shape: Any, bounds: tuple[Any, ...]) -> st.SearchStrategy[Any]:
     if shape is str:
         for bound in bounds:
             if isinstance(bound, Pattern):
-                low, high = _lengths(bounds)
                 return st.from_regex(bound.regex, fullmatch=True).filter(
-                    lambda text: low <= len(text) <= max(high, 64) and not text.endswith("\n")
+                    lambda text: (
+                        not text.endswith("\n") and not any(b.broken_by(text) for b in bounds)
+                    )
                 )
         return texts(*_lengths(bounds))
     return JSON

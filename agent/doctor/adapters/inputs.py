@@ -16,9 +16,9 @@ def read_inputs(system_python: str) -> tuple[Found, ...]:
 
 
 def _discoveries(system_python: str) -> Iterator[Callable[[], list[Found]]]:
-    from agent.sources.adapters import alsa, iio, picamera2, v4l2
+    from agent.sources.adapters import alsa, iio, picamera2, v4l2_cameras
 
-    yield v4l2.discover
+    yield v4l2_cameras.discover
     yield partial(picamera2.discover, system_python)
     yield alsa.discover
     yield iio.discover

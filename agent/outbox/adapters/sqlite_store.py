@@ -6,9 +6,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from agent.errors import StorageError
+from agent.outbox.adapters.ballast import Ballast
 from agent.outbox.store import Contents, Row
 
 SCHEMA_VERSION = 1
+BALLAST_BYTES = 256 * 1024
+EVICT_SLICE_BYTES = 64 * 1024
+"""Evicted at a time, so that the journal of one slice fits into the ballast on a full disk."""
+
+DELETE_SLICE_ROWS = 128
+
 _SCHEMA = """
 CREATE TABLE rows (
     id INTEGER PRIMARY KEY, pipeline TEXT NOT NULL, priority INTEGER NOT NULL,
@@ -21,7 +28,11 @@ INSERT INTO clock VALUES (0, 0);
 
 
 class SqliteStore:
-    """One SQLite file in WAL mode; every commit is synced, so batches are what saves the card."""
+    """One SQLite file; every commit is synced, so batches are what saves the card.
+
+    A rollback journal, not a write-ahead log: rows that are appended are then written once, and a
+    full disk needs no room for them to exist twice. The journal stays, so its space stays ours.
+    """
 
     def __init__(self, path: Path) -> None:
         """Open or create the store.
@@ -43,15 +54,16 @@ class SqliteStore:
             raise StorageError(
                 f"{path.parent}: {error.strerror}; make the state folder writable"
             ) from None
+        self._ballast = Ballast(path.with_suffix(".ballast"), BALLAST_BYTES)
 
     @staticmethod
     def _opened(path: Path) -> sqlite3.Connection:
         db = sqlite3.connect(path, isolation_level=None, timeout=5, check_same_thread=False)
         db.execute("PRAGMA page_size = 4096")
-        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA journal_mode = PERSIST")
+        db.execute(f"PRAGMA journal_size_limit = {BALLAST_BYTES}")
         db.execute("PRAGMA synchronous = FULL")
         db.execute("PRAGMA cache_size = -512")
-        db.execute("PRAGMA wal_autocheckpoint = 256")
         version = db.execute("PRAGMA user_version").fetchone()[0]
         if version == 0:
             db.executescript(f"BEGIN;{_SCHEMA}PRAGMA user_version = {SCHEMA_VERSION};COMMIT;")
@@ -63,7 +75,7 @@ class SqliteStore:
         return db
 
     def close(self) -> None:
-        """Close the file; SQLite then folds the log into it."""
+        """Close the file."""
         self._db.close()
 
     def contents(self) -> Contents:
@@ -88,7 +100,15 @@ class SqliteStore:
             )
 
     def delete(self, ids: Iterable[int]) -> None:
-        """Forget rows."""
+        """Forget rows; on a full disk little by little, for the journal has little room."""
+        victims = sorted(ids)
+        try:
+            self._delete(victims)
+        except StorageError:
+            for first in range(0, len(victims), DELETE_SLICE_ROWS):
+                self._delete(victims[first : first + DELETE_SLICE_ROWS])
+
+    def _delete(self, ids: Iterable[int]) -> None:
         with self._transaction():
             self._db.executemany("DELETE FROM rows WHERE id = ?", ((row_id,) for row_id in ids))
 
@@ -104,6 +124,19 @@ class SqliteStore:
 
     def evict(self, size_bytes: int, priority: int) -> dict[int, int]:
         """Drop the oldest rows of the lowest priority, none above `priority`."""
+        victims: dict[int, int] = {}
+        freed_bytes = 0
+        while freed_bytes < size_bytes:
+            slice_bytes = min(EVICT_SLICE_BYTES, size_bytes - freed_bytes)
+            gone = self._evict_slice(slice_bytes, priority)
+            if not gone:
+                break
+            victims |= gone
+            freed_bytes += sum(gone.values())
+        self._ballast.take()
+        return victims
+
+    def _evict_slice(self, size_bytes: int, priority: int) -> dict[int, int]:
         victims: dict[int, int] = {}
         freed_bytes = 0
         with self._transaction():
@@ -156,4 +189,6 @@ class SqliteStore:
         try:
             yield
         except sqlite3.Error as error:
+            if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
+                self._ballast.give_up()
             raise StorageError(f"{self._path}: {error}") from None

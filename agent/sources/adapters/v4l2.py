@@ -1,27 +1,30 @@
-"""A USB or other Video4Linux2 camera, through linuxpy."""
+"""A USB or other Video4Linux2 camera."""
 
-import contextlib
-import errno
-import select
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from agent.config.sources import V4l2Source as Config
 from agent.errors import SourceError
 from agent.pipeline.sample import Sample
+from agent.sources.adapters.v4l2_cameras import first_camera, open_camera, remedy
 from agent.sources.camera_format import Offer, choose_format, missed_frames
 from agent.sources.pace import Thinner
 from agent.sources.pixels import grey_frame, rgb_frame, yuyv_to_rgb
-from agent.sources.protocol import Clock, Found
+from agent.sources.protocol import Clock
+from agent.sources.v4l2_abi import Buffer, fourcc
 
-MISSING = "linuxpy is missing; pip install 'selvedge[camera]'"
 _BUFFERS = 3
-_FOURCC = {"rgb": "RGB3", "yuyv": "YUYV", "mjpeg": "MJPG", "grey": "GREY"}
-_BUFFER_ERROR = 0x40  # V4L2_BUF_FLAG_ERROR
-_MONOTONIC = 0x2000  # V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC
+_FOURCC = {
+    "rgb": fourcc("RGB3"),
+    "yuyv": fourcc("YUYV"),
+    "mjpeg": fourcc("MJPG"),
+    "grey": fourcc("GREY"),
+}
 _SILENCE_NS = 5_000_000_000
+_OLDEST_NS = 60_000_000_000
 
 
 class V4l2Source:
@@ -31,26 +34,19 @@ class V4l2Source:
         """Open the camera and start it.
 
         Raises:
-            SourceError: no linuxpy, no camera, busy, no permission, or no format that fits.
+            SourceError: no camera, busy, no permission, or no format that fits.
         """
-        video = _linuxpy()
         self._clock = clock
-        self._path = _first_camera(folder) if config.device == "auto" else config.device
-        _check_path(Path(self._path))
+        self._path = first_camera(folder) if config.device == "auto" else config.device
         self._dropped = 0
         self._sequence: int | None = None
-        self._device = video.Device(self._path)
-        self._capture: Any = None
+        self._device = open_camera(self._path)
         try:
-            self._device.open()
-            self._capture = video.VideoCapture(self._device, size=_BUFFERS)
             self._configure(config)
-            self._capture.open()
-        except (OSError, ValueError, video.V4L2Error) as error:
+            self._device.start(_BUFFERS)
+        except (OSError, ValueError) as error:
             self.close()
-            raise SourceError(f"v4l2: {self._path}: {_remedy(error)}") from None
-        self._poll = select.poll()
-        self._poll.register(self._device.fileno(), select.POLLIN)
+            raise SourceError(f"v4l2: {self._path}: {remedy(error)}") from None
         self._seen_ns = clock()
 
     def read(self, timeout_s: float) -> Sample | None:
@@ -59,10 +55,9 @@ class V4l2Source:
         while True:
             left_ms = max(0, -((self._clock() - deadline_ns) // 1_000_000))
             try:
-                frame = self._newest(left_ms)
-            except OSError as error:
-                raise SourceError(f"v4l2: {self._path}: {_remedy(error)}") from None
-            sample = None if frame is None else self._sample(frame)
+                sample = self._newest(left_ms)
+            except (OSError, ValueError) as error:
+                raise SourceError(f"v4l2: {self._path}: {remedy(error)}") from None
             if sample is not None:
                 return sample
             now_ns = self._clock()
@@ -77,154 +72,79 @@ class V4l2Source:
 
     def close(self) -> None:
         """Stop the camera and close it."""
-        if self._capture is not None:
-            memory = self._capture.buffer
-            # The ioctls fail once the camera is unplugged; its memory is ours to release.
-            with contextlib.suppress(OSError):
-                self._capture.close()
-            for part in getattr(memory, "buffers", None) or ():
-                part.close()
-            self._capture = None
-        with contextlib.suppress(OSError):
-            self._device.close()
+        self._device.close()
 
     def _configure(self, config: Config) -> None:
-        capture, info = self._capture, self._device.info
-        names = {_fourcc(code): name for name, code in _FOURCC.items()}
+        if problem := self._device.capability().problem:
+            raise ValueError(problem)
+        wanted = (config.width, config.height)
         offers = []
-        for item in info.buffer_formats(capture.type):
-            name = names.get(item.pixel_format)
-            if name:
-                sizes = info.fps_intervals(item.pixel_format, config.width, config.height)
-                rate_hz = max((float(max(size.min_fps, size.max_fps)) for size in sizes), default=0)
-                offers.append(Offer(name, rate_hz))
+        codes = set(self._device.formats())
+        for name, code in _FOURCC.items():
+            if code in codes:
+                tried = self._device.try_format(code, *wanted)
+                size = (tried.width, tried.height)
+                offers.append(
+                    Offer(name, self._device.highest_rate_hz(code, *size), size == wanted)
+                )
         self._format = choose_format(config.format, offers, config.rate_hz)
-        capture.set_format(config.width, config.height, _FOURCC[self._format])
-        agreed = capture.get_format()
-        if agreed.pixel_format != _fourcc(_FOURCC[self._format]):
+        self._agreed = self._device.set_format(_FOURCC[self._format], *wanted)
+        is_odd = self._format == "yuyv" and self._agreed.width % 2
+        if self._agreed.fourcc != _FOURCC[self._format] or is_odd:
             raise ValueError(f"refuses {self._format} at {config.width} × {config.height}")
-        self._width, self._height = agreed.width, agreed.height
-        self._stride = agreed.bytes_per_line
-        if not (0 < self._width <= 8192 and 0 < self._height <= 8192):
-            raise ValueError(f"offers {self._width} × {self._height} pixels")
-        rate_hz = config.rate_hz
-        with contextlib.suppress(OSError):  # some drivers know one rate only
-            capture.set_fps(config.rate_hz)
-        with contextlib.suppress(OSError, ZeroDivisionError):  # and some do not say which
-            rate_hz = float(capture.get_fps()) or rate_hz
+        rate_hz = self._device.set_rate(config.rate_hz) or config.rate_hz
         self._interval_ns = round(1e9 / rate_hz)
         self._silence_ns = max(_SILENCE_NS, 10 * self._interval_ns)
         self._thinner = Thinner(config.rate_hz, self._interval_ns)
 
-    def _newest(self, timeout_ms: int) -> Any:
-        """Dequeue all that is ready and return the last, if it is fresh."""
-        if not self._poll.poll(timeout_ms):
+    def _newest(self, timeout_ms: int) -> Sample | None:
+        """Dequeue all that is ready, and decode the last in place if it is wanted."""
+        if not self._device.wait(timeout_ms):
             return None
         last, count = None, 0
         # A driver that is faster than this loop would keep it forever.
-        while count < 2 * _BUFFERS:
-            try:
-                last = self._capture.buffer.raw_read()
-            except BlockingIOError:
-                break
-            count += 1
+        while count < 2 * _BUFFERS and (taken := self._device.dequeue()):
+            if last is not None:
+                self._device.enqueue(last.index)
+            last, count = taken, count + 1
         if last is None:
             return None
-        missed = missed_frames(self._sequence, last.frame_nb)
+        try:
+            return self._sample(last, count)
+        finally:
+            self._device.enqueue(last.index)
+
+    def _sample(self, taken: Buffer, count: int) -> Sample | None:
+        now_ns = self._seen_ns = self._clock()
+        missed = missed_frames(self._sequence, taken.sequence)
         self._dropped += max(missed, count - 1)
-        self._sequence = last.frame_nb
+        self._sequence = taken.sequence
+        captured_ns = taken.captured_ns
+        if captured_ns is None or not 0 <= now_ns - captured_ns < _OLDEST_NS:
+            captured_ns = now_ns
         # When all buffers were full, the driver had stopped: what came since was never stored.
-        if count >= _BUFFERS and self._clock() - self._captured_ns(last) > 2 * self._interval_ns:
-            self._dropped += 1
+        is_stale = count >= _BUFFERS and now_ns - captured_ns > 2 * self._interval_ns
+        if not is_stale and not self._thinner.wants(captured_ns):
             return None
-        return last
+        if not is_stale and not taken.is_damaged:
+            try:
+                return Sample(self._decode(self._device.view(taken)), captured_ns)
+            except ValueError:  # shorter or longer than it should be, or no JPEG
+                pass
+        self._dropped += 1
+        return None
 
-    def _sample(self, frame: Any) -> Sample | None:
-        self._seen_ns = self._clock()
-        captured_ns = self._captured_ns(frame)
-        if not self._thinner.wants(captured_ns):
-            return None
-        try:
-            if frame.buff.flags & _BUFFER_ERROR:
-                raise ValueError("the driver says that it is damaged")  # noqa: TRY301
-            return Sample(self._decode(frame.data), captured_ns)
-        except ValueError:
-            self._dropped += 1
-            return None
+    def _decode(self, data: memoryview) -> NDArray[Any]:
+        """Convert a frame to an array that does not share its memory."""
+        width, height, stride = self._agreed.width, self._agreed.height, self._agreed.stride
+        match self._format:
+            case "mjpeg":
+                from agent.sources.pictures import decode_mjpeg
 
-    def _decode(self, data: bytes) -> NDArray[Any]:
-        if self._format == "mjpeg":
-            from agent.sources.pictures import decode_mjpeg
-
-            return decode_mjpeg(data, self._width, self._height)
-        convert = {"rgb": rgb_frame, "yuyv": yuyv_to_rgb, "grey": grey_frame}[self._format]
-        return convert(data, self._width, self._height, self._stride)
-
-    def _captured_ns(self, frame: Any) -> int:
-        now_ns = self._clock()
-        stamp = frame.buff.timestamp
-        captured_ns: int = stamp.secs * 1_000_000_000 + stamp.usecs * 1000
-        is_sane = frame.buff.flags & _MONOTONIC and 0 <= now_ns - captured_ns < 60_000_000_000
-        return captured_ns if is_sane else now_ns
-
-
-def discover(folder: Path = Path("/dev")) -> list[Found]:
-    """List cameras, each with what hinders it from being opened."""
-    paths = sorted(folder.glob("video[0-9]*"), key=lambda path: (len(path.name), path.name))
-    found = []
-    try:
-        video = _linuxpy()
-    except SourceError:
-        return [Found("v4l2", str(path), path.name, MISSING) for path in paths]
-    for path in paths:
-        try:
-            with video.Device(str(path)) as device:
-                if video.Capability.VIDEO_CAPTURE in device.info.device_capabilities:
-                    found.append(Found("v4l2", str(path), device.info.card))
-        except (OSError, ValueError) as error:
-            found.append(Found("v4l2", str(path), path.name, _remedy(error)))
-    return found
-
-
-def _linuxpy() -> Any:
-    try:
-        from linuxpy.video import device
-    except ImportError:
-        raise SourceError(f"v4l2: {MISSING}") from None
-    return device
-
-
-def _first_camera(folder: Path) -> str:
-    cameras = discover(folder)
-    for camera in cameras:
-        if camera.problem is None:
-            return camera.address
-    problem = "; ".join(f"{camera.address}: {camera.problem}" for camera in cameras)
-    raise SourceError(f"v4l2: {problem or 'no camera is plugged in'}")
-
-
-def _check_path(path: Path) -> None:
-    try:
-        if not path.exists():
-            raise SourceError(f"v4l2: {path} is not there; 'selvedge doctor' lists the cameras")
-        if not path.is_char_device():
-            raise SourceError(f"v4l2: {path} is not a device")
-    except OSError as error:
-        raise SourceError(f"v4l2: {path}: {_remedy(error)}") from None
-
-
-def _fourcc(code: str) -> int:
-    return int.from_bytes(code.encode("ascii"), "little")
-
-
-def _remedy(error: Exception) -> str:
-    code = getattr(error, "errno", None)
-    if code in (errno.EACCES, errno.EPERM):
-        return "no permission; sudo usermod -aG video $USER, then log in again"
-    if code == errno.EBUSY:
-        return "another program uses it"
-    if code in (errno.ENODEV, errno.ENXIO):
-        return "it is gone; plug it in"
-    if code in (errno.ENOTTY, errno.EINVAL):
-        return "it is not a camera, or refuses this size; try another /dev/videoN"
-    return getattr(error, "strerror", None) or str(error)
+                return decode_mjpeg(data, width, height)
+            case "yuyv":
+                return yuyv_to_rgb(data, width, height, stride)
+            case "rgb":
+                return np.array(rgb_frame(data, width, height, stride))
+            case _:
+                return np.array(grey_frame(data, width, height, stride))
