@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(f"selvedge {name}", description=COMMANDS[name][1])
     parser.add_argument("--json", action="store_true", help="print one JSON object on stdout")
     module.configure(parser)
-    arguments = parser.parse_args(words[len(name.split()) :])
+    arguments = parser.parse_intermixed_args(words[len(name.split()) :])
     outcome = _guarded(module.run, arguments)
     if arguments.json:
         if outcome.tree:  # empty: the command runs on and has printed its object at its start

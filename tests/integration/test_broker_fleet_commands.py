@@ -113,6 +113,11 @@ def test_set_get_and_unset(run, device):
     assert code == 0
     assert json.loads(out)["desired"] == {"threshold": 0.7, "version": 2}
     assert run("config", "get", "pi-1", "camera")[0] == 3
+    assert run("config", "set", "pi-1", "--unset", "threshold", "rate=2")[0] == 0
+    assert json.loads(run("config", "get", "pi-1", "--json")[1])["desired"] == {
+        "rate": 2,
+        "version": 3,
+    }
 
 
 def test_refused_key_is_code_3_and_named(run, device):
