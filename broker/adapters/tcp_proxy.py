@@ -28,6 +28,7 @@ class _Pair:
     """One connection through the proxy: two streams and the bytes that crossed so far."""
 
     writers: list[asyncio.StreamWriter] = field(default_factory=list)
+    number: int = 0
     crossed_bytes: int = 0
     cut_at_bytes: int | None = None
 
@@ -57,6 +58,7 @@ class TcpProxy:
         latency_s: float = 0.0,
         cut_every_bytes: int | None = None,
         seed: int = 0,
+        overhear: Callable[[int, bool, bytes], None] | None = None,
     ) -> None:
         """Listen on a free port.
 
@@ -66,6 +68,8 @@ class TcpProxy:
             latency_s: delay of every chunk, each way.
             cut_every_bytes: mean number of bytes after which a connection is reset, at random.
             seed: of those random lengths.
+            overhear: called with the number of the connection, whether the client is the sender,
+                and the bytes, just before they are passed on.
         """
         self.target_host = target_host
         self.target_port = target_port
@@ -74,6 +78,7 @@ class TcpProxy:
         self.crossed_bytes = 0
         self._latency_s = latency_s
         self._cut_every_bytes = cut_every_bytes
+        self._overhear = overhear
         self._random = random.Random(seed)  # noqa: S311 - reproducible, not secret
         self._allowed = True
         self._pairs: set[_Pair] = set()
@@ -156,7 +161,7 @@ class TcpProxy:
         task.add_done_callback(self._tasks.discard)
 
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        pair = _Pair([writer])
+        pair = _Pair([writer], len(self.connects))
         if self._cut_every_bytes is not None:
             pair.cut_at_bytes = int(self._random.expovariate(1 / self._cut_every_bytes))
         self._pairs.add(pair)
@@ -197,6 +202,8 @@ class TcpProxy:
             if sink.can_write_eof() and not sink.is_closing():
                 sink.write_eof()
             return
+        if self._overhear is not None:
+            self._overhear(pair.number, sink is not pair.writers[0], chunk)
         pair.crossed_bytes += len(chunk)
         self.crossed_bytes += len(chunk)
         if pair.cut_at_bytes is not None and pair.crossed_bytes > pair.cut_at_bytes:
