@@ -1,4 +1,4 @@
-"""linuxpy itself, on a driver that answers its ioctls as the kernel's V4L2 does, and misbehaves.
+"""Our V4L2 on a driver below `fcntl.ioctl` that answers as the kernel's does, and misbehaves.
 
 Set SELVEDGE_HARDWARE_V4L2=/dev/videoN to run the last test on a real camera.
 """
@@ -6,213 +6,43 @@ Set SELVEDGE_HARDWARE_V4L2=/dev/videoN to run the last test on a real camera.
 import errno
 import io
 import itertools
-import mmap
 import os
 import random
 import time
 from pathlib import Path
 
 import cv2
-import linuxpy.io
-import linuxpy.video.device as linuxpy_device
 import numpy as np
 import pytest
-from linuxpy.video import raw
 from PIL import Image
 
 from agent.config.sources import V4l2Source as Config
 from agent.errors import SourceError
-from agent.sources.adapters.v4l2 import V4l2Source, discover
+from agent.sources.adapters import v4l2_cameras
+from agent.sources.adapters.v4l2 import V4l2Source
+from agent.sources.adapters.v4l2_cameras import discover
 from agent.sources.pixels import yuyv_to_rgb
-
-YUYV, MJPEG, GREY, RGB = "YUYV", "MJPG", "GREY", "RGB3"
-H264 = "H264"
-
-
-def fourcc(code):
-    return int.from_bytes(code.encode(), "little")
-
-
-class Driver:
-    """One camera. Time is virtual, frames come when the test says so."""
-
-    def __init__(self, formats, *, rate_hz=30, sizes=((640, 480),), padding=0, card=b"UVC Camera"):
-        self.formats, self.rate_hz, self.sizes = formats, rate_hz, sizes
-        self.padding, self.card = padding, card
-        self.now_ns = 10_000_000_000
-        self.fixed_rate = self.is_gone = self.is_busy = self.is_output = False
-        self.flags = raw.BufferFlag.TIMESTAMP_MONOTONIC
-        self.format, self.size, self.fps = formats[0], sizes[0], (1, rate_hz)
-        self.sequence = -1
-        self.descriptors = []
-        self._reset()
-
-    def _reset(self):
-        self.buffers, self.queued, self.done, self.streaming = [], [], [], False
-
-    def clock(self):
-        self.now_ns += 1000
-        return self.now_ns
-
-    # What a user of the camera calls.
-    def open(self, path, *_args, **_options):
-        if self.is_busy:
-            raise OSError(errno.EBUSY, "Device or resource busy")
-        if self.is_gone:
-            raise OSError(errno.ENODEV, "No such device")
-        read_end, self.ready = os.pipe2(os.O_NONBLOCK)
-        self.descriptors += [self.ready]
-        file = os.fdopen(read_end, "rb", buffering=0)
-        self.read_end = read_end
-        return file
-
-    def mmap(self, _device, length, offset):
-        assert offset == len(self.buffers) * 4096 * 4096
-        self.buffers.append(mmap.mmap(-1, length))
-        return self.buffers[-1]
-
-    def ioctl(self, _device, request, argument):
-        if self.is_gone:
-            raise OSError(errno.ENODEV, "No such device")
-        name = raw.IOC(request).name
-        answer = getattr(self, f"_{name.lower()}", None)
-        if answer is None:
-            raise OSError(errno.ENOTTY, f"Inappropriate ioctl: {name}")
-        answer(argument)
-        return argument
-
-    # What happens in front of the lens.
-    def expose(self, data, *, flags=0, late_ns=0):
-        """A frame is captured; without a free buffer it is lost, but counted."""
-        self.now_ns += round(1e9 * self.fps[0] / self.fps[1])
-        self.sequence += 1
-        if not self.streaming or not self.queued:
-            return
-        index = self.queued.pop(0)
-        self.buffers[index][: len(data)] = data
-        stamp_ns = self.now_ns - late_ns
-        self.done.append((index, len(data), flags, self.sequence, stamp_ns))
-        os.write(self.ready, b"x")
-
-    def unplug(self):
-        self.is_gone = True
-        os.close(self.descriptors.pop())
-
-    def replug(self):
-        self.is_gone = False
-        self._reset()
-
-    # The ioctls.
-    def _querycap(self, caps):
-        caps.driver, caps.card, caps.bus_info = b"uvcvideo", self.card, b"usb-1"
-        kind = raw.Capability.META_CAPTURE if self.is_output else raw.Capability.VIDEO_CAPTURE
-        caps.capabilities = caps.device_caps = kind | raw.Capability.STREAMING
-
-    def _enum_fmt(self, item):
-        if item.index >= len(self.formats):
-            raise OSError(errno.EINVAL, "Invalid argument")
-        item.pixelformat, item.description = fourcc(self.formats[item.index]), b"some format"
-
-    def _enum_frameintervals(self, item):
-        known = [size for size in self.sizes if size == (item.width, item.height)]
-        if item.index or not known:
-            raise OSError(errno.EINVAL, "Invalid argument")
-        item.type = raw.Frmivaltypes.DISCRETE
-        slow = item.pixel_format == fourcc(YUYV) and item.width > 640
-        item.discrete.numerator, item.discrete.denominator = 1, 5 if slow else self.rate_hz
-
-    def _s_fmt(self, item):
-        codes = {fourcc(code): code for code in self.formats}
-        if self.buffers:
-            raise OSError(errno.EBUSY, "Device or resource busy")
-        self.format = codes.get(item.fmt.pix.pixelformat, self.formats[0])
-        wanted = (item.fmt.pix.width, item.fmt.pix.height)
-        self.size = min(self.sizes, key=lambda size: abs(size[0] - wanted[0]))
-        self._g_fmt(item)
-
-    def _g_fmt(self, item):
-        pix = item.fmt.pix
-        pix.width, pix.height = self.size
-        pix.pixelformat = fourcc(self.format)
-        pix.bytesperline = self.stride
-        pix.sizeimage = max(self.stride, self.size[0] * 2) * self.size[1]
-
-    @property
-    def stride(self):
-        pixel_bytes = {YUYV: 2, GREY: 1, RGB: 3}.get(self.format, 0)
-        return self.size[0] * pixel_bytes + (self.padding if pixel_bytes else 0)
-
-    def _s_parm(self, item):
-        if self.fixed_rate:
-            raise OSError(errno.ENOTTY, "Inappropriate ioctl")
-        fraction = item.parm.capture.timeperframe
-        wanted_hz = fraction.denominator / fraction.numerator
-        self.fps = (1, min(self.rate_hz, max(5, round(wanted_hz))))
-        self._g_parm(item)
-
-    def _g_parm(self, item):
-        fraction = item.parm.capture.timeperframe
-        fraction.numerator, fraction.denominator = self.fps
-
-    def _reqbufs(self, item):
-        if not item.count:
-            self._reset()
-
-    def _querybuf(self, item):
-        item.length, item.m.offset = 4096 * 4096, item.index * 4096 * 4096
-
-    def _qbuf(self, item):
-        assert item.index not in self.queued
-        self.queued.append(item.index)
-
-    def _dqbuf(self, item):
-        if not self.done:
-            raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
-        os.read(self.read_end, 1)
-        item.index, item.bytesused, flags, item.sequence, stamp_ns = self.done.pop(0)
-        item.flags = flags | self.flags
-        item.timestamp.secs, rest_ns = divmod(stamp_ns, 10**9)
-        item.timestamp.usecs = rest_ns // 1000
-
-    def _streamon(self, _item):
-        self.streaming = True
-
-    def _streamoff(self, _item):
-        self.streaming = False
-        self.queued, self.done = [], []
+from tests.support import v4l2_driver
+from tests.support.v4l2_driver import GREY, H264, MJPEG, RGB, YUYV, Driver
 
 
 @pytest.fixture
 def plug(monkeypatch, tmp_path):
     before = len(list(Path("/proc/self/fd").iterdir()))
-    drivers = []
+    drivers = {}
+    v4l2_driver.install(monkeypatch, drivers)
+    monkeypatch.setattr(v4l2_cameras, "MAJOR", os.major(Path("/dev/null").stat().st_rdev))
 
     def plug_in(formats, **options):
         driver = Driver(formats, **options)
-        drivers.append(driver)
-        node = tmp_path / f"video{len(drivers) - 1}"
-        node.symlink_to("/dev/null")  # a character device
-        driver.path = str(node)
-        by_path = {str(each.path): each for each in drivers}
-        monkeypatch.setattr(
-            linuxpy.io.IO, "open", lambda path, *rest, **more: by_path[str(path)].open(path)
-        )
-        monkeypatch.setattr(
-            linuxpy_device,
-            "ioctl",
-            lambda device, *rest: by_path[str(device.filename)].ioctl(device, *rest),
-        )
-        monkeypatch.setattr(
-            linuxpy_device,
-            "mem_map",
-            lambda device, *rest, **more: by_path[str(device.filename)].mmap(device, *rest, **more),
-        )
+        driver.path = str(tmp_path / f"video{len(drivers)}")
+        Path(driver.path).symlink_to("/dev/null")  # a character device
+        drivers[driver.path] = driver
         return driver
 
     yield plug_in
-    for driver in drivers:
-        for descriptor in driver.descriptors:
-            os.close(descriptor)
+    for driver in drivers.values():
+        driver.give_back()
     assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
@@ -335,7 +165,7 @@ def test_damaged_frames_are_counted_and_never_fatal(plug):
             elif kind == 1:
                 driver.expose(random_.randbytes(random_.randrange(1000)))
             elif kind == 2:
-                driver.expose(good, flags=raw.BufferFlag.ERROR)
+                driver.expose(good, flags=v4l2_driver.ERROR)
             else:
                 driver.expose(good)
             damaged += kind < 3
@@ -344,10 +174,137 @@ def test_damaged_frames_are_counted_and_never_fatal(plug):
         source.close()
 
 
+@pytest.mark.parametrize("name", ["rgb", "grey", "yuyv"])
+def test_a_sample_does_not_change_when_its_buffer_is_filled_again(plug, name):
+    driver = plug([RGB, GREY, YUYV])
+    source = opened(driver, format=name)
+    frame_bytes = driver.stride * driver.size[1]
+    driver.expose(b"\x20" * frame_bytes)
+    first = source.read(0).data
+    before = first.copy()
+    for _ in range(6):
+        driver.expose(b"\xa0" * frame_bytes)
+        assert (source.read(0).data != before).any()
+    assert (first == before).all()
+    source.close()
+
+
+def test_a_driver_that_lies_about_its_buffers(plug):
+    driver = plug([YUYV])
+    source = opened(driver)
+    driver.expose(b"", used=2**32 - 1)
+    assert source.read(0) is None
+    assert source.dropped() == 1
+    driver.expose(yuyv(driver, 50))
+    assert source.read(0) is not None
+    driver.done.append((3, 0, 0, 2, driver.now_ns))
+    os.write(driver.ready, b"x")
+    with pytest.raises(SourceError, match="gives buffer 3 of 3"):
+        source.read(0)
+    source.close()
+    for count in (0, 1, 33, 2**32 - 1):
+        driver.count = count
+        with pytest.raises(SourceError, match=f"offers {count} buffers"):
+            opened(driver)
+    driver.count = 3
+    for driver.buffer_bytes in (2**31, 2**32 - 1):
+        with pytest.raises(SourceError, match="offers a buffer of"):
+            opened(driver)
+
+
+@pytest.mark.parametrize("count", [2, 4, 32])
+def test_any_number_of_buffers_that_a_driver_may_make(plug, count):
+    driver = plug([YUYV])
+    driver.count = count
+    source = opened(driver)
+    for number in range(3 * count):
+        driver.expose(yuyv(driver, 20 + number))
+        assert grey_of(source.read(0)) == 20 + number
+    assert source.dropped() == 0
+    assert len(driver.mapped) == count
+    source.close()
+
+
+@pytest.mark.parametrize("size", [(0, 480), (640, 0), (8193, 480), (2**32 - 1, 1), (641, 480)])
+def test_a_driver_that_offers_an_impossible_size(plug, size):
+    driver = plug([YUYV], sizes=(size,))
+    with pytest.raises(SourceError, match=r"offers \d+ × \d+ pixels|refuses yuyv at 640 × 480"):
+        opened(driver)
+
+
+def test_a_format_in_the_wanted_size_goes_before_a_cheaper_one(plug):
+    driver = plug([YUYV, MJPEG], sizes=((640, 480), (1280, 720)))
+    driver.sizes_of[YUYV] = ((640, 480),)
+    source = opened(driver, width=1280, height=720)
+    assert (driver.format, driver.size) == (MJPEG, (1280, 720))
+    source.close()
+    source = opened(driver, width=1280, height=720, format="yuyv")
+    assert (driver.format, driver.size) == (YUYV, (640, 480))
+    source.close()
+
+
+@pytest.mark.parametrize("name", ["ENUM_FRAMEINTERVALS", "S_PARM", "G_PARM"])
+def test_a_driver_that_says_nothing_of_rates(plug, name):
+    driver = plug([YUYV])
+    driver.fails = dict.fromkeys(["S_PARM", name], errno.ENOTTY)
+    driver.silent_rate = True
+    source = opened(driver)
+    driver.expose(yuyv(driver, 40))
+    assert grey_of(source.read(0)) == 40
+    source.close()
+
+
+def test_signals_interrupt_nothing(plug):
+    seed = 5
+    random_ = random.Random(seed)
+    driver = plug([YUYV])
+    driver.interruptions = iter(lambda: random_.random() < 0.5, None)
+    source = opened(driver)
+    for number in range(50):
+        driver.expose(yuyv(driver, 20 + number))
+        assert grey_of(source.read(0)) == 20 + number, f"seed {seed}"
+    source.close()
+
+
+@pytest.mark.parametrize("request_", ["DQBUF", "QBUF"])
+@pytest.mark.parametrize(("code", "reason"), [(errno.EIO, "broke off"), (errno.ENODEV, "is gone")])
+def test_a_stream_that_breaks_off(plug, request_, code, reason):
+    driver = plug([YUYV])
+    source = opened(driver)
+    driver.expose(yuyv(driver, 40))
+    driver.fails[request_] = code
+    with pytest.raises(SourceError, match=reason):
+        source.read(0)
+    source.close()
+
+
+def test_a_stream_that_fails_without_a_word_is_not_polled_for_ever(plug):
+    driver = plug([YUYV])
+    source = opened(driver)
+    driver.hang_up()
+    with pytest.raises(SourceError, match="broke off"):
+        source.read(60)
+    source.close()
+
+
+@pytest.mark.parametrize(
+    "request_", ["QUERYCAP", "ENUM_FMT", "TRY_FMT", "S_FMT", "REQBUFS", "QUERYBUF", "QBUF"]
+)
+def test_whatever_fails_at_opening_leaves_nothing_open(plug, request_):
+    driver = plug([YUYV])
+    driver.fails[request_] = errno.EIO
+    with pytest.raises(SourceError, match="broke off"):
+        opened(driver)
+    driver.fails = {"STREAMON": errno.ENOSPC}
+    with pytest.raises(SourceError, match="No space left"):
+        opened(driver)
+    assert all(buffer.closed for buffer in driver.mapped)
+
+
 def test_time_stamps_of_another_clock_are_not_believed(plug):
     driver = plug([YUYV])
     source = opened(driver)
-    for driver.flags, late_ns in ((0, 0), (raw.BufferFlag.TIMESTAMP_MONOTONIC, -5 * 10**9)):
+    for driver.flags, late_ns in ((0, 0), (v4l2_driver.MONOTONIC, -5 * 10**9)):
         driver.expose(yuyv(driver, 20), late_ns=late_ns)
         sample = source.read(0)
         assert 0 <= driver.now_ns - sample.captured_ns < 1_000_000
@@ -378,7 +335,7 @@ def test_unplugged_and_plugged_in_again(plug):
         source = opened(driver)
         driver.expose(yuyv(driver, 40))
         assert source.read(0) is not None
-        buffers = driver.buffers
+        buffers = driver.mapped
         driver.unplug()
         with pytest.raises(SourceError, match="it is gone"):
             source.read(0.5)
@@ -386,7 +343,7 @@ def test_unplugged_and_plugged_in_again(plug):
             opened(driver)
         source.close()
         source.close()
-        assert all(buffer.closed for buffer in buffers)
+        assert [buffer.closed for buffer in buffers] == [True] * 3
         driver.replug()
 
 
@@ -400,39 +357,52 @@ def test_refusals_name_the_remedy(plug, monkeypatch, tmp_path):
     driver.is_busy = True
     with pytest.raises(SourceError, match="another program uses it"):
         opened(driver)
-    driver.is_busy, driver.is_output = False, True
-    with pytest.raises(SourceError, match="VIDEO_CAPTURE"):
+    driver.is_busy = False
+    for caps, reason in {
+        v4l2_driver.META_CAPTURE: "no VIDEO_CAPTURE: it captures not at all; try another",
+        v4l2_driver.VIDEO_CAPTURE_MPLANE: "only in several planes",
+        v4l2_driver.VIDEO_CAPTURE | v4l2_driver.IO_MC: "use kind picamera2",
+    }.items():
+        driver.caps = caps
+        with pytest.raises(SourceError, match=reason):
+            opened(driver)
+    driver.caps = v4l2_driver.VIDEO_CAPTURE
+    driver.fails["TRY_FMT"] = errno.EINVAL
+    with pytest.raises(SourceError, match="not a camera, or refuses this size"):
         opened(driver)
 
     def refuse(*_args, **_options):
         raise PermissionError(errno.EACCES, "Permission denied")
 
-    monkeypatch.setattr(linuxpy.io.IO, "open", refuse)
-    with pytest.raises(SourceError, match=r"sudo usermod -aG video \$USER"):
-        opened(driver)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", refuse)
+        with pytest.raises(SourceError, match=r"sudo usermod -aG video \$USER"):
+            opened(driver)
     driver.path = str(tmp_path / "video9")
     with pytest.raises(SourceError, match="is not there"):
         opened(driver)
-    driver.path = str(tmp_path)
-    with pytest.raises(SourceError, match="not a device"):
-        opened(driver)
-
-
-def test_linuxpy_is_named_when_missing(monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "linuxpy.video", None)
-    with pytest.raises(SourceError, match=r"pip install 'selvedge\[camera\]'"):
-        V4l2Source(Config("v4l2"), time.monotonic_ns)
+    for path in (tmp_path, "/dev/full", "/dev/null\0"):
+        driver.path = str(path)
+        monkeypatch.setattr(v4l2_cameras, "MAJOR", 81)
+        with pytest.raises(SourceError, match=r"not a video device|null byte"):
+            opened(driver)
 
 
 def test_auto_opens_the_first_camera_and_discover_lists_all(plug, tmp_path):
     with pytest.raises(SourceError, match="no camera is plugged in"):
         V4l2Source(Config("v4l2"), time.monotonic_ns, tmp_path)
-    meta, camera, busy = plug([YUYV]), plug([YUYV], card=b"C920"), plug([YUYV])
-    meta.is_output, busy.is_busy = True, True
-    found = discover(tmp_path)
+    built_in, meta = plug([YUYV]), plug([YUYV])
+    camera, busy = plug([YUYV], card=b"C920"), plug([YUYV])
+    built_in.bus, meta.caps = b"platform:bcm2835-isp", v4l2_driver.META_CAPTURE
+    busy.fails["QUERYCAP"] = errno.EBUSY
+    name = tmp_path / "names" / "video3" / "name"
+    name.parent.mkdir(parents=True)
+    name.write_text("HD Webcam\n")
+    found = discover(tmp_path, tmp_path / "names")
     assert [(item.address, item.title, item.problem) for item in found] == [
         (camera.path, "C920", None),
-        (busy.path, "video2", "another program uses it"),
+        (built_in.path, "UVC Camera", None),
+        (busy.path, "HD Webcam", "another program uses it"),
     ]
     source = V4l2Source(Config("v4l2"), camera.clock, tmp_path)
     camera.expose(yuyv(camera, 33))
