@@ -138,10 +138,9 @@ def value(schema: Schema) -> str:
             if inner.startswith("object")
             else "object" + (f", each: {inner}" if inner else "")
         )
-    if "pattern" in schema:
-        return f"string `{schema['pattern'].removeprefix('^(?:').removesuffix(')$')}`"
     if kind == "string":
-        return "string" + bounds(schema, "minLength", "maxLength", " characters")
+        meaning = f": {schema['$comment']}" if "$comment" in schema else ""
+        return "string" + meaning + bounds(schema, "minLength", "maxLength", " characters")
     above = f" above {schema['exclusiveMinimum']}" if "exclusiveMinimum" in schema else ""
     return kind + above + bounds(schema, "minimum", "maximum")
 

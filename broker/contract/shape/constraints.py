@@ -67,7 +67,7 @@ class Pattern:
 
     def schema(self, kind: str) -> dict[str, Any]:
         """Keywords of JSON Schema for a value of JSON type `kind`."""
-        return {"pattern": f"^(?:{self.regex})$"}
+        return {"pattern": f"^(?:{self.regex})$", "$comment": self.meaning}
 
 
 @dataclass(frozen=True)
