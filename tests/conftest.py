@@ -1,3 +1,8 @@
 """Fixtures that every kind of test may use."""
 
+from hypothesis import settings
+
 pytest_plugins = ["tests.support.brokers", "tests.support.agents"]
+
+settings.register_profile("selvedge", deadline=None)  # a busy machine is no fault
+settings.load_profile("selvedge")
