@@ -43,9 +43,9 @@ async def serve(
         task.add_done_callback(open_doors.discard)
 
     server = await asyncio.start_server(accept, host, port, reuse_address=True, backlog=BACKLOG)
-    async with server:
-        on_ready(server.sockets[0].getsockname()[1])
-        await stop.wait()
+    on_ready(server.sockets[0].getsockname()[1])
+    await stop.wait()
+    server.close()  # and no wait for it: from Python 3.12 on that waits for every client as well
     await broker.shutdown()
     for task in open_doors:
         task.cancel()

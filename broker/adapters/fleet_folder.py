@@ -76,7 +76,8 @@ class FleetFolder:
 
     def finish(self, settings: FleetSettings) -> None:
         """Write the access list for all operators; hand what is not public to the broker's user."""
-        text = access_list(Topics(settings.prefix), self.members("operators"), settings.readable)
+        topics, operators = Topics(settings.prefix), self.members("operators")
+        text = access_list(topics, operators, settings.readable, settings.blocked)
         self._put(self._mosquitto / "acl", text.encode(), KEY_MODE)
         account = unprivileged_account()
         if account is not None:

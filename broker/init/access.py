@@ -37,13 +37,19 @@ def operator_rights(topics: Topics) -> list[tuple[str, str]]:
     return [("read", f"{topics.prefix}/#"), *writes]
 
 
-def access_list(topics: Topics, operators: Iterable[str], readable: Iterable[str] = ()) -> str:
+def access_list(
+    topics: Topics,
+    operators: Iterable[str],
+    readable: Iterable[str] = (),
+    blocked: Iterable[str] = (),
+) -> str:
     """The text of mosquitto's acl_file.
 
     Args:
         topics: the contract under its prefix.
         operators: their names, without OPERATOR.
         readable: further filters that devices may read, for sources that listen to MQTT.
+        blocked: devices that may do nothing any more, whatever their certificates say.
     """
     lines = ["# Written by 'selvedge broker init'; its next run overwrites this file.", ""]
     lines += ["# A device is %u, the common name of its certificate."]
@@ -52,6 +58,8 @@ def access_list(topics: Topics, operators: Iterable[str], readable: Iterable[str
     for name in operators:
         lines += ["", f"user {operator_user(name)}"]
         lines += [f"topic {access} {topic}" for access, topic in operator_rights(topics)]
+    for device in blocked:
+        lines += ["", f"user {device}", "topic deny #"]
     return "\n".join(lines) + "\n"
 
 

@@ -27,6 +27,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         ("host", "NAME", "name or address under which clients reach the broker"),
         ("device", "ID", "make a certificate for a device"),
         ("operator", "NAME", "make a certificate for an operator (default: admin)"),
+        ("block", "ID", "take every right from a device, such as one that was lost"),
         ("readable", "FILTER", "topics beside the contract that devices may read"),
     ):
         parser.add_argument(
@@ -84,9 +85,13 @@ def _merge(old: FleetSettings | None, arguments: argparse.Namespace) -> FleetSet
     hosts = tuple(check_host(host) for host in arguments.host)
     topics = Topics(settings.prefix)
     readable = (*settings.readable, *arguments.readable)
+    blocked = (*settings.blocked, *(check_name(name, "block") for name in arguments.block))
+    if again := sorted(set(blocked) & set(arguments.device)):
+        raise UsageError(f"--device {again[0]} is refused: it is blocked; give it another name")
     return replace(
         settings,
         hosts=tuple(dict.fromkeys((*(settings.hosts if old or not hosts else ()), *hosts))),
+        blocked=tuple(dict.fromkeys(blocked)),
         readable=tuple(dict.fromkeys(check_readable(text, topics) for text in readable)),
     )
 
@@ -109,6 +114,7 @@ def _outcome(folder: FleetFolder, settings: FleetSettings) -> Outcome:
         f"operators: {', '.join(operators)}",
         "next:",
         f"  start the broker        mosquitto -c {root}/mosquitto/mosquitto.conf",
+        "  or, if it runs          pkill -HUP mosquitto, so that it reads the access list again",
         f"  add a device            selvedge broker init {root} --device ID",
         f"  equip it                copy {root}/devices/ID/ to it, keys readable by its agent only",
         f"  look at the fleet       selvedge devices --broker {operators_url} "
@@ -121,6 +127,7 @@ def _outcome(folder: FleetFolder, settings: FleetSettings) -> Outcome:
         "hosts": list(settings.hosts),
         "devices": devices,
         "operators": operators,
+        "blocked": list(settings.blocked),
         "devices_url": f"mqtts://{_in_url(host)}:{settings.port}",
         "operators_url": operators_url,
     }

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from broker.contract.codec import decode_json
 from broker.contract.errors import MessageError
+from broker.contract.messages import Name
 from broker.contract.shape import Fault, Length, Pattern, Range, parse, to_tree
 from broker.contract.topics import DEFAULT_PREFIX, PREFIX
 from broker.errors import ConfigError
@@ -21,6 +22,7 @@ class FleetSettings:
     prefix: Annotated[str, Pattern(PREFIX, "one to four levels of [a-z0-9_-]")] = DEFAULT_PREFIX
     port: Annotated[int, Range(minimum=1, maximum=65534)] = DEFAULT_PORT
     readable: Annotated[tuple[Line, ...], Length(100)] = ()
+    blocked: Annotated[tuple[Name, ...], Length(10_000)] = ()
 
 
 def read_settings(data: bytes, where: str) -> FleetSettings:

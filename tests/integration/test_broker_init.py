@@ -2,7 +2,9 @@
 
 import contextlib
 import dataclasses
+import os
 import shutil
+import signal
 import socket
 import ssl
 import subprocess
@@ -29,7 +31,7 @@ from broker.adapters.authority import (
 from broker.adapters.engine_process import EngineProcess, unprivileged_account
 from broker.adapters.mosquitto_engine import find_mosquitto
 from broker.contract.topics import CHANNELS, Topics
-from tests.support.brokers import TestClient
+from tests.support.brokers import TestClient, eventually
 
 V1 = "selvedge/v1"
 OTHER = f"{V1}/devices/pi-2"
@@ -103,9 +105,12 @@ def folder_and_port():
 @pytest.fixture
 def fleet(folder_and_port):
     root, port = folder_and_port
+    before = {name: (root / name).read_bytes() for name in ("mosquitto/acl", "fleet.json")}
     running = Fleet(root, port)
     yield running
     running.process.stop()
+    for name, data in before.items():
+        (root / name).write_bytes(data)
     (root / "mosquitto" / "data" / "mosquitto.db").unlink(missing_ok=True)
 
 
@@ -396,6 +401,25 @@ def test_openssl_agrees_with_the_chain(tmp_path, capsys):
         command = [*verify, "-CAfile", str(root / "ca/fleet.crt"), str(leaf)]
         assert subprocess.run(command, capture_output=True, check=False).returncode == 0
     capsys.readouterr()
+
+
+def test_blocked_device_can_do_nothing_once_the_broker_has_read_its_list_again(fleet, capsys):
+    with (
+        fleet.device("pi-2") as lost,
+        fleet.device("pi-1") as other,
+        fleet.operator("two") as operator,
+    ):
+        lost.subscribe(f"{OTHER}/cmd/+/+")
+        assert reaches(fleet, lost, f"{OTHER}/status")
+        assert init(fleet.root, "--block", "pi-2") == 0
+        os.kill(fleet.process.pid, signal.SIGHUP)
+        assert eventually(lambda: not reaches(fleet, lost, f"{OTHER}/status"))
+        operator.publish(f"{OTHER}/cmd/ping/1", b"x")
+        operator.publish(f"{V1}/fleet/config/desired", b"{}")
+        assert lost.drain() == []
+        assert reaches(fleet, other, f"{OWN}/status")
+    assert init(fleet.root, "--device", "pi-2") == 2
+    assert "another name" in capsys.readouterr().err
 
 
 def test_fleet_commands_with_an_operators_certificate(fleet, capsys):
