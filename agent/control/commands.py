@@ -6,6 +6,7 @@ from typing import Any
 from agent.channel.messages import TakeSnapshot
 from agent.control.events import Action, End, Now, Publish, SetLogLevel, Tell
 from agent.control.pipelines import Pipelines
+from broker.contract.codec import MAX_JSON_BYTES
 from broker.contract.errors import MessageError
 from broker.contract.messages import Command, decode, encode
 from broker.contract.shape.constraints import shorten
@@ -70,7 +71,10 @@ class Commands:
         """A pipeline answered a snapshot that is still waited for."""
         if self._snapshots.pop(command_id, None) is None:
             return []
-        return [self._say(("snapshot", command_id), Command("successful", result=result))]
+        answer = Command("successful", result=result)
+        if (size_bytes := len(encode(answer))) > MAX_JSON_BYTES:
+            answer = _failed(f"snapshot of {size_bytes} bytes exceeds {MAX_JSON_BYTES}")
+        return [self._say(("snapshot", command_id), answer)]
 
     def overdue(self, now: Now) -> list[Action]:
         """Fail the snapshots that no pipeline answered in time."""

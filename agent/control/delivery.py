@@ -24,21 +24,27 @@ class Delivery:
         self._outbox = outbox
         self._topics = topics
         self._device = device
+        self._troubled: set[str] = set()
 
     def answered(self, name: str, pipeline: Pipeline, answer: Answer, now: Now) -> list[Action]:
         """Number an answer and put it in the outbox."""
         try:
             sequence = self._outbox.sequences.next(name)
         except StorageError as error:
-            self._outbox.dropped += 1
-            return [Log("error", f"result of {name} dropped: {error}")]
+            return self._drop(name, str(error))
         payload = encode(reports.result(answer, pipeline, sequence, now))
         if len(payload) > MAX_RESULT_BYTES:
-            self._outbox.dropped += 1
-            text = f"result of {name} dropped: {len(payload)} bytes exceed {MAX_RESULT_BYTES}"
-            return [Log("error", text)]
+            return self._drop(name, f"{len(payload)} bytes exceed {MAX_RESULT_BYTES}")
         self._outbox.put(name, payload, pipeline.config.priority, now.monotonic_ms)
+        self._troubled.discard(name)
         return []
+
+    def _drop(self, name: str, reason: str) -> list[Action]:
+        self._outbox.dropped += 1
+        if name in self._troubled:
+            return []
+        self._troubled.add(name)
+        return [Log("error", f"results of {name} are dropped: {reason}")]
 
     def publishable(self, now: Now) -> list[Action]:
         """Return the results that may go out now, each with its row's id."""
