@@ -1,5 +1,7 @@
 """Pictures into image models."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from agent.config.processing import ImagePreprocess
@@ -37,6 +39,7 @@ class ImagePreprocessor:
         self._resize: Resize | None = None
         self._order: tuple[int, ...]
         self._picture: Tensor | None = None
+        self._direct: Callable[[Tensor, Tensor], None] | None = None
 
     def push(self, sample: Sample) -> int:
         """Take a picture; an older one that was not filled is dropped.
@@ -55,6 +58,9 @@ class ImagePreprocessor:
         picture = self._picture
         assert picture is not None, "fill without a ready input"
         self._picture = None
+        if self._direct is not None:
+            self._direct(picture, tensor.reshape(picture.shape))
+            return
         target = tensor.reshape(tensor.shape[-3:])
         if self._planar:
             target = target.transpose(1, 2, 0)
@@ -86,6 +92,8 @@ class ImagePreprocessor:
             if size == (source.height, source.width)
             else build_resize(self._config.interpolation, shape, source, size)
         )
+        as_it_is = shape == self._shape and not self._planar and self._resize is None
+        self._direct = self._pixels.whole_writer(self._order) if as_it_is else None
 
     def _scale(self, picture: Tensor) -> Tensor:
         if self._resize is not None:

@@ -11,6 +11,9 @@ from agent.runtime.protocol import TensorInfo
 LUMA = (19595, 38470, 7471)
 """ITU-R BT.601 weights of red, green and blue in units of 1/65536, as Pillow has them."""
 
+_UINT8 = np.dtype(np.uint8)
+_TOP_BIT = np.array(0x80, _UINT8)
+
 
 class PixelMap:
     """Writes pixels as stored values, with no float on the way into a quantized model.
@@ -60,6 +63,10 @@ class PixelMap:
         """Return what `pixel` becomes in each channel."""
         return np.array([table[pixel] for table in self._tables])
 
+    def whole_writer(self, order: tuple[int, ...]) -> "Writer | None":
+        """Return what writes whole pictures in one pass, if channels keep their order and table."""
+        return self._writers[0] if self._uniform and order == tuple(range(len(order))) else None
+
     def write(self, picture: Tensor, order: tuple[int, ...], target: Tensor) -> None:
         """Write `picture` into `target`.
 
@@ -68,8 +75,9 @@ class PixelMap:
             order: which channel of the picture feeds each channel of the model.
             target: a view of the model's input as [height, width, channels].
         """
-        if self._uniform and order == tuple(range(picture.shape[2])) and _pixelwise(target):
-            self._writers[0](picture, target)
+        whole = self.whole_writer(order)
+        if whole is not None and len(order) == picture.shape[2] and _pixelwise(target):
+            whole(picture, target)
             return
         for channel, source in enumerate(order):
             self._writers[channel](picture[..., source], target[..., channel])
@@ -87,7 +95,7 @@ class _FlipTopBit:
     """pixel - 128 as int8."""
 
     def __call__(self, pixels: Tensor, target: Tensor) -> None:
-        np.bitwise_xor(pixels, np.uint8(0x80), out=target.view(np.uint8))
+        np.bitwise_xor(pixels, _TOP_BIT, target.view(_UINT8))
 
 
 class _LookUp:
@@ -96,6 +104,9 @@ class _LookUp:
 
     def __call__(self, pixels: Tensor, target: Tensor) -> None:
         np.take(self._table, pixels, out=target, mode="clip")
+
+
+Writer = _Copy | _FlipTopBit | _LookUp
 
 
 def luma(picture: Tensor) -> Tensor:
@@ -111,7 +122,7 @@ def _pixelwise(target: Tensor) -> bool:
     return target.strides[2] == target.itemsize or target.shape[2] == 1
 
 
-def _writer(table: Tensor) -> "_Copy | _FlipTopBit | _LookUp":
+def _writer(table: Tensor) -> Writer:
     pixels = np.arange(256)
     if table.dtype == np.uint8 and np.array_equal(table, pixels):
         return _Copy(table)
