@@ -41,3 +41,7 @@ class ChannelError(AgentError):
 
 class StorageError(AgentError):
     """The state folder cannot be read or written."""
+
+
+class FullError(StorageError):
+    """The disk takes no more."""

@@ -55,7 +55,7 @@ class Delivery:
                 retain=False,
                 row_id=row.id,
             )
-            for row in self._outbox.take()
+            for row in self._outbox.take(now.monotonic_ms)
         ]
 
 

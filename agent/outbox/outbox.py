@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Iterable
 
 from agent.config.device import OutboxConfig
-from agent.errors import StorageError
+from agent.errors import FullError, StorageError
 from agent.outbox.sequences import Sequences
 from agent.outbox.store import Row, Store
 
@@ -72,16 +72,19 @@ class Outbox:
         self._last_id += 1
         self._hot.append(Row(self._last_id, pipeline, priority, self._clock(now_ms), payload))
         self._hot_bytes += len(payload)
-        if self._config.commit_interval_ms == 0:
+        much = self._hot_bytes > STRANDED_LIMIT_BYTES
+        if (much or self._config.commit_interval_ms == 0) and now_ms >= self._retry_ms:
             self.commit(now_ms)
+        elif much:
+            self._keep_within_memory()
 
-    def take(self) -> list[Row]:
+    def take(self, now_ms: int) -> list[Row]:
         """Return the rows to be published now; half of the window is kept for live ones."""
         room = self._config.window - len(self._hot_flying) - len(self._cold_flying)
         if room <= 0:
             return []
-        if self._more_on_disk and len(self._waiting) < room:
-            self._read_back()
+        while self._more_on_disk and len(self._waiting) < room and now_ms >= self._retry_ms:
+            self._read_back(now_ms)
         live = list(_pull(self._hot, room if not self._waiting else (room + 1) // 2))
         cold = list(_pull(self._waiting, room - len(live)))
         self._hot_flying.update((row.id, row) for row in live)
@@ -118,24 +121,23 @@ class Outbox:
             if now_ms >= self._tidy_due_ms:
                 self._tidy(now_ms)
             self.commit(now_ms)
-        elif len(self._done) >= FORGET_AT:
-            self._forget()
+        elif len(self._done) >= FORGET_AT and self.healthy:
+            self._forget(now_ms)
 
     def commit(self, now_ms: int) -> None:
         """Put every row that is only in memory on disk; where that fails, keep within memory."""
-        self.healthy = True
-        self._forget()
+        self.healthy, self._retry_ms = True, 0
+        self._forget(now_ms)
         fresh = [*self._hot_flying.values(), *self._hot]
-        if fresh:
-            try:
-                self._append(fresh, now_ms)
-                self._cool(fresh)
-                self._keep_within_disk()
-            except StorageError:
-                self.healthy = False
-                self._keep_within_memory()
-        if not self.healthy:
-            self._retry_ms = now_ms + max(self._config.commit_interval_ms, RETRY_MS)
+        if not fresh:
+            return
+        try:
+            self._append(fresh, now_ms)
+            self._cool(fresh)
+            self._keep_within_disk()
+        except StorageError:
+            self._suffer(now_ms)
+            self._keep_within_memory()
 
     def close(self, now_ms: int) -> None:
         """Commit everything, and give back the sequences that were reserved but not used."""
@@ -158,16 +160,20 @@ class Outbox:
     def _clock(self, now_ms: int) -> int:
         return now_ms - self._opened_ms
 
+    def _suffer(self, now_ms: int) -> None:
+        self.healthy = False
+        self._retry_ms = now_ms + max(self._config.commit_interval_ms, RETRY_MS)
+
     def _oldest_hot(self) -> Row | None:
         for row in self._hot_flying.values():
             return row
         return self._hot[0] if self._hot else None
 
-    def _read_back(self) -> None:
+    def _read_back(self, now_ms: int) -> None:
         try:
             rows = self._store.load(self._cursor, self._config.window)
         except StorageError:
-            self.healthy = False
+            self._suffer(now_ms)
             return
         self._more_on_disk = len(rows) == self._config.window
         if rows:
@@ -178,9 +184,9 @@ class Outbox:
     def _append(self, fresh: list[Row], now_ms: int) -> None:
         try:
             self._store.append(fresh, self._clock(now_ms))
-        except StorageError:
-            lowest = max(row.priority for row in fresh)
-            self._evict(max(self._hot_bytes, self._disk_bytes // EVICT_SHARE), lowest)
+        except FullError:
+            highest = max(row.priority for row in fresh)
+            self._evict(max(self._hot_bytes, self._disk_bytes // EVICT_SHARE), highest)
             self._store.append(fresh, self._clock(now_ms))
 
     def _cool(self, fresh: list[Row]) -> None:
@@ -212,18 +218,17 @@ class Outbox:
 
     def _tidy(self, now_ms: int) -> None:
         self._tidy_due_ms = now_ms + TIDY_INTERVAL_MS
-        self._forget()
         try:
             self._lose(self._store.expire(self._clock(now_ms) - self._config.max_age_s * 1000))
         except StorageError:
-            self.healthy = False
+            self._suffer(now_ms)
 
-    def _forget(self) -> None:
+    def _forget(self, now_ms: int) -> None:
         if self._done:
             try:
                 self._store.delete(self._done)
             except StorageError:
-                self.healthy = False
+                self._suffer(now_ms)
                 return
             self._done = set()
 
@@ -234,9 +239,10 @@ class Outbox:
         counted = {row_id: size for row_id, size in lost.items() if row_id not in self._done}
         self._disk_rows -= len(counted)
         self._disk_bytes -= sum(counted.values())
-        self.dropped += len(counted)
+        flying = lost.keys() & self._cold_flying.keys()
+        self.dropped += len(counted) - len(flying)  # those can still arrive
         self._waiting = deque(row for row in self._waiting if row.id not in lost)
-        for row_id in lost.keys() & self._cold_flying.keys():
+        for row_id in flying:
             self._cold_flying[row_id].gone = True
 
 

@@ -40,7 +40,11 @@ class Contents:
 
 
 class Store(Protocol):
-    """Rows on disk; every method either takes effect wholly or raises `StorageError`."""
+    """Rows on disk; every method either takes effect wholly or raises `StorageError`.
+
+    Where room is what lacks, it is `FullError`. `evict` and `expire` may stop half way; they then
+    return what went.
+    """
 
     def contents(self) -> Contents:
         """Say what is there."""

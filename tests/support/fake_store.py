@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-from agent.errors import StorageError
+from agent.errors import FullError, StorageError
 from agent.outbox.store import Contents, Row
 
 
@@ -32,7 +32,7 @@ class FakeStore:
         self._call("append")
         held = sum(len(row.payload) for row in self.rows.values())
         if held + sum(len(row.payload) for row in rows) > self.limit_bytes:
-            raise StorageError("fake: full")
+            raise FullError("fake: full")
         for row in rows:
             self.rows.setdefault(row.id, replace(row, gone=False))
         self.clock_ms = clock_ms

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from agent.errors import StorageError
+from agent.errors import FullError, StorageError
 from agent.outbox.adapters.ballast import Ballast
 from agent.outbox.store import Contents, Row
 
@@ -128,7 +128,12 @@ class SqliteStore:
         freed_bytes = 0
         while freed_bytes < size_bytes:
             slice_bytes = min(EVICT_SLICE_BYTES, size_bytes - freed_bytes)
-            gone = self._evict_slice(slice_bytes, priority)
+            try:
+                gone = self._evict_slice(slice_bytes, priority)
+            except StorageError:
+                if not victims:
+                    raise
+                break
             if not gone:
                 break
             victims |= gone
@@ -159,9 +164,17 @@ class SqliteStore:
             old = self._db.execute(
                 "SELECT id, length(payload) FROM rows WHERE at_ms < ?", (before_ms,)
             ).fetchall()
-        if old:
-            self.delete(row_id for row_id, _ in old)
-        return dict(old)
+        gone: dict[int, int] = {}
+        for first in range(0, len(old), DELETE_SLICE_ROWS):
+            part = dict(old[first : first + DELETE_SLICE_ROWS])
+            try:
+                self._delete(part)
+            except StorageError:
+                if not gone:
+                    raise
+                break
+            gone |= part
+        return gone
 
     def reserve(self, pipeline: str, sequence: int) -> None:
         """Note how far sequences may have been given out."""
@@ -191,4 +204,5 @@ class SqliteStore:
         except sqlite3.Error as error:
             if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
                 self._ballast.give_up()
+                raise FullError(f"{self._path}: {error}") from None
             raise StorageError(f"{self._path}: {error}") from None
