@@ -9,21 +9,23 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PURE := tests/unit tests/sim
 CODE := selvedge.py agent broker toolchain benchmarks docs tests
 
-.PHONY: demo setup test check fix bench campaign docs packages clean
+.PHONY: demo setup test check lint fix bench campaign docs packages clean
 
 demo: $(VENV)/.demo
 	$(BIN)/selvedge demo $(DEMO)
 
 setup: $(VENV)/.dev
 
-test: packages check
-	$(BIN)/python -m pytest tests/integration --durations=10
+test: packages lint
+	$(BIN)/python -m pytest $(PURE) tests/integration --durations=10
 
-check: $(VENV)/.dev
-	$(BIN)/ruff format --check $(CODE)
-	$(BIN)/ruff check $(CODE)
+check: lint
+	$(BIN)/python -m pytest --hypothesis-profile=quick $(PURE)
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff format --check --quiet $(CODE)
+	$(BIN)/ruff check --quiet $(CODE)
 	$(BIN)/mypy
-	$(BIN)/python -m pytest $(PURE)
 
 fix: $(VENV)/.dev
 	$(BIN)/ruff check --fix --quiet $(CODE) || true

@@ -63,7 +63,7 @@ def measure(name: str, delegate: str, folder: Path) -> dict[str, Any]:
     )
     assert isinstance(config, PipelineConfig), config
     ours, theirs = socket.socketpair()
-    reader = subprocess.Popen(["cat"], stdin=theirs, stdout=subprocess.DEVNULL)
+    reader = subprocess.Popen(["cat"], stdin=theirs.fileno(), stdout=subprocess.DEVNULL)
     theirs.close()
     inbox = Inbox(time.monotonic_ns)
     child = Child(MainLink(ours.detach(), inbox), inbox, config)

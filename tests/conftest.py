@@ -5,4 +5,5 @@ from hypothesis import settings
 pytest_plugins = ["tests.support.brokers", "tests.support.agents"]
 
 settings.register_profile("selvedge", deadline=None)  # a busy machine is no fault
+settings.register_profile("quick", parent=settings.get_profile("selvedge"), max_examples=20)
 settings.load_profile("selvedge")

@@ -30,6 +30,9 @@ LinkEvent = LinkUp | LinkDown | Received | Delivered
 Notify = Callable[[LinkEvent], None]
 
 CONNECT_TIMEOUT_S = 10.0
+ANSWER_TIMEOUT_S = 5.0
+"""A broker that does not know MQTT 5 may keep silent; then 3.1.1 is tried."""
+
 STEADY_S = 10.0
 """A connection that lasted so long was a good one: the back-off begins anew."""
 
@@ -198,7 +201,7 @@ class MqttLink:
             self._reason = f"{host}:{port}: {error}"
             return
         self._client.loop_start()
-        answered_by = time.monotonic() + CONNECT_TIMEOUT_S
+        answered_by = time.monotonic() + ANSWER_TIMEOUT_S
         while not self._lost.wait(1.0):
             self.alive_at = time.monotonic()
             if not self._accepted and self.alive_at > answered_by:
