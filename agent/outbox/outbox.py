@@ -129,11 +129,10 @@ class Outbox:
         self.healthy, self._retry_ms = True, 0
         self._forget(now_ms)
         fresh = [*self._hot_flying.values(), *self._hot]
-        if not fresh:
-            return
         try:
-            self._append(fresh, now_ms)
-            self._cool(fresh)
+            if fresh:
+                self._append(fresh, now_ms)
+                self._cool(fresh)
             self._keep_within_disk()
         except StorageError:
             self._suffer(now_ms)
