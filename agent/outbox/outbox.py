@@ -181,12 +181,17 @@ class Outbox:
         self._waiting.extend(row for row in rows if row.id not in known)
 
     def _append(self, fresh: list[Row], now_ms: int) -> None:
-        try:
-            self._store.append(fresh, self._clock(now_ms))
-        except FullError:
-            highest = max(row.priority for row in fresh)
-            self._evict(max(self._hot_bytes, self._disk_bytes // EVICT_SHARE), highest)
-            self._store.append(fresh, self._clock(now_ms))
+        highest = max(row.priority for row in fresh)
+        while True:
+            try:
+                self._store.append(fresh, self._clock(now_ms))
+            except FullError:
+                # rows that went leave gaps, not whole pages; it can take more than their size
+                share_bytes = max(self._hot_bytes, self._disk_bytes // EVICT_SHARE)
+                if not self._evict(share_bytes, highest):
+                    raise
+            else:
+                return
 
     def _cool(self, fresh: list[Row]) -> None:
         self._disk_rows += len(fresh)
@@ -231,8 +236,10 @@ class Outbox:
                 return
             self._done = set()
 
-    def _evict(self, size_bytes: int, priority: int) -> None:
-        self._lose(self._store.evict(size_bytes, priority))
+    def _evict(self, size_bytes: int, priority: int) -> bool:
+        lost = self._store.evict(size_bytes, priority)
+        self._lose(lost)
+        return bool(lost)
 
     def _lose(self, lost: dict[int, int]) -> None:
         counted = {row_id: size for row_id, size in lost.items() if row_id not in self._done}

@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from agent.errors import FullError, StorageError
@@ -11,11 +11,6 @@ from agent.outbox.store import Contents, Row
 
 SCHEMA_VERSION = 1
 BALLAST_BYTES = 256 * 1024
-EVICT_SLICE_BYTES = 64 * 1024
-"""Evicted at a time, so that the journal of one slice fits into the ballast on a full disk."""
-
-DELETE_SLICE_ROWS = 128
-
 _SCHEMA = """
 CREATE TABLE rows (
     id INTEGER PRIMARY KEY, pipeline TEXT NOT NULL, priority INTEGER NOT NULL,
@@ -44,35 +39,19 @@ class SqliteStore:
         self._path = path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._db = self._opened(path)
-        except sqlite3.DatabaseError as error:
-            if isinstance(error, sqlite3.OperationalError):
-                raise StorageError(f"{path}: {error}; make the state folder writable") from None
-            path.replace(path.with_suffix(".damaged"))
-            self._db = self._opened(path)
+            try:
+                self._db = _opened(path)
+            except sqlite3.OperationalError:
+                raise
+            except sqlite3.DatabaseError:
+                self._db = _begun_anew(path)
+        except sqlite3.Error as error:
+            raise StorageError(f"{path}: {error}; make the state folder writable") from None
         except OSError as error:
             raise StorageError(
                 f"{path.parent}: {error.strerror}; make the state folder writable"
             ) from None
         self._ballast = Ballast(path.with_suffix(".ballast"), BALLAST_BYTES)
-
-    @staticmethod
-    def _opened(path: Path) -> sqlite3.Connection:
-        db = sqlite3.connect(path, isolation_level=None, timeout=5, check_same_thread=False)
-        db.execute("PRAGMA page_size = 4096")
-        db.execute("PRAGMA journal_mode = PERSIST")
-        db.execute(f"PRAGMA journal_size_limit = {BALLAST_BYTES}")
-        db.execute("PRAGMA synchronous = FULL")
-        db.execute("PRAGMA cache_size = -512")
-        version = db.execute("PRAGMA user_version").fetchone()[0]
-        if version == 0:
-            db.executescript(f"BEGIN;{_SCHEMA}PRAGMA user_version = {SCHEMA_VERSION};COMMIT;")
-        elif version != SCHEMA_VERSION:
-            raise StorageError(
-                f"{path}: written by another version of Selvedge ({version});"
-                " update Selvedge or move the file away"
-            )
-        return db
 
     def close(self) -> None:
         """Close the file."""
@@ -81,14 +60,7 @@ class SqliteStore:
     def contents(self) -> Contents:
         """Say what is there."""
         with self._translated():
-            rows, size_bytes, last_id = self._db.execute(
-                "SELECT count(*), coalesce(sum(length(payload)), 0), coalesce(max(id), 0) FROM rows"
-            ).fetchone()
-            clock_ms, last_known_id = self._db.execute(
-                "SELECT at_ms, last_id FROM clock"
-            ).fetchone()
-            sequences = dict(self._db.execute("SELECT pipeline, next FROM sequences"))
-        return Contents(rows, size_bytes, max(last_id, last_known_id), clock_ms, sequences)
+            return _contents(self._db)
 
     def append(self, rows: Sequence[Row], clock_ms: int) -> None:
         """Make rows durable."""
@@ -100,17 +72,10 @@ class SqliteStore:
             )
 
     def delete(self, ids: Iterable[int]) -> None:
-        """Forget rows; on a full disk little by little, for the journal has little room."""
-        victims = sorted(ids)
-        try:
-            self._delete(victims)
-        except StorageError:
-            for first in range(0, len(victims), DELETE_SLICE_ROWS):
-                self._delete(victims[first : first + DELETE_SLICE_ROWS])
-
-    def _delete(self, ids: Iterable[int]) -> None:
-        with self._transaction():
-            self._db.executemany("DELETE FROM rows WHERE id = ?", ((row_id,) for row_id in ids))
+        """Forget rows."""
+        victims = dict.fromkeys(sorted(ids), 0)
+        if len(self._drop(victims)) < len(victims):
+            raise FullError(f"{self._path}: no room to forget every row")
 
     def load(self, after_id: int, limit: int) -> list[Row]:
         """Return the oldest rows above `after_id`."""
@@ -126,25 +91,7 @@ class SqliteStore:
         """Drop the oldest rows of the lowest priority, none above `priority`."""
         victims: dict[int, int] = {}
         freed_bytes = 0
-        while freed_bytes < size_bytes:
-            slice_bytes = min(EVICT_SLICE_BYTES, size_bytes - freed_bytes)
-            try:
-                gone = self._evict_slice(slice_bytes, priority)
-            except StorageError:
-                if not victims:
-                    raise
-                break
-            if not gone:
-                break
-            victims |= gone
-            freed_bytes += sum(gone.values())
-        self._ballast.take()
-        return victims
-
-    def _evict_slice(self, size_bytes: int, priority: int) -> dict[int, int]:
-        victims: dict[int, int] = {}
-        freed_bytes = 0
-        with self._transaction():
+        with self._translated():
             candidates = self._db.execute(
                 "SELECT id, length(payload) FROM rows WHERE priority <= ? ORDER BY priority, id",
                 (priority,),
@@ -155,26 +102,50 @@ class SqliteStore:
                 victims[row_id] = length
                 freed_bytes += length
             candidates.close()
-            self._db.executemany("DELETE FROM rows WHERE id = ?", ((row,) for row in victims))
-        return victims
+        gone = self._drop(victims)
+        self._ballast.take()
+        return gone
 
     def expire(self, before_ms: int) -> dict[int, int]:
         """Drop rows that came before a time."""
         with self._translated():
-            old = self._db.execute(
-                "SELECT id, length(payload) FROM rows WHERE at_ms < ?", (before_ms,)
-            ).fetchall()
+            old = dict(
+                self._db.execute(
+                    "SELECT id, length(payload) FROM rows WHERE at_ms < ?", (before_ms,)
+                )
+            )
+        return self._drop(old)
+
+    def _drop(self, victims: dict[int, int]) -> dict[int, int]:
+        """Delete rows, on a full disk little by little, for the journal has little room there.
+
+        Returns:
+            What went; at least one, or the disk's refusal is raised.
+        """
+        ids = list(victims)
         gone: dict[int, int] = {}
-        for first in range(0, len(old), DELETE_SLICE_ROWS):
-            part = dict(old[first : first + DELETE_SLICE_ROWS])
+        at_once = len(ids)
+        while len(gone) < len(ids):
+            part = ids[len(gone) : len(gone) + at_once]
             try:
                 self._delete(part)
+            except FullError:
+                at_once //= 4
+                if at_once == 0 and not gone:
+                    raise
             except StorageError:
+                at_once = 0
                 if not gone:
                     raise
+            else:
+                gone |= {row_id: victims[row_id] for row_id in part}
+            if at_once == 0:
                 break
-            gone |= part
         return gone
+
+    def _delete(self, ids: Iterable[int]) -> None:
+        with self._transaction():
+            self._db.executemany("DELETE FROM rows WHERE id = ?", ((row_id,) for row_id in ids))
 
     def reserve(self, pipeline: str, sequence: int) -> None:
         """Note how far sequences may have been given out."""
@@ -206,3 +177,55 @@ class SqliteStore:
                 self._ballast.give_up()
                 raise FullError(f"{self._path}: {error}") from None
             raise StorageError(f"{self._path}: {error}") from None
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(path, isolation_level=None, timeout=5, check_same_thread=False)
+    try:
+        db.execute("PRAGMA page_size = 4096")
+        db.execute("PRAGMA journal_mode = PERSIST")
+        db.execute(f"PRAGMA journal_size_limit = {BALLAST_BYTES}")
+        db.execute("PRAGMA synchronous = FULL")
+        db.execute("PRAGMA cache_size = -512")
+        _set_up(db, path)
+        _contents(db)  # damage shows only where it is read
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _set_up(db: sqlite3.Connection, path: Path) -> None:
+    version = db.execute("PRAGMA user_version").fetchone()[0]
+    if version == 0:
+        db.executescript(f"BEGIN;{_SCHEMA}PRAGMA user_version = {SCHEMA_VERSION};COMMIT;")
+    elif version != SCHEMA_VERSION:
+        raise StorageError(
+            f"{path}: written by another version of Selvedge ({version});"
+            " update Selvedge or move the file away"
+        )
+
+
+def _begun_anew(path: Path) -> sqlite3.Connection:
+    """Set a damaged file aside; of it, go on with the sequences if they can still be read."""
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as old:
+            sequences = old.execute("SELECT pipeline, next FROM sequences").fetchall()
+    except sqlite3.Error:
+        sequences = []
+    for suffix in ("", "-journal", "-wal", "-shm"):
+        companion = path.with_name(path.name + suffix)
+        if companion.exists():
+            companion.replace(path.with_suffix(".damaged" + suffix))
+    db = _opened(path)
+    db.executemany("INSERT INTO sequences VALUES (?, ?)", sequences)
+    return db
+
+
+def _contents(db: sqlite3.Connection) -> Contents:
+    rows, size_bytes, last_id = db.execute(
+        "SELECT count(*), coalesce(sum(length(payload)), 0), coalesce(max(id), 0) FROM rows"
+    ).fetchone()
+    clock_ms, last_known_id = db.execute("SELECT at_ms, last_id FROM clock").fetchone()
+    sequences = dict(db.execute("SELECT pipeline, next FROM sequences"))
+    return Contents(rows, size_bytes, max(last_id, last_known_id), clock_ms, sequences)
