@@ -12,6 +12,20 @@ TOPIC = r"[^+#\x00-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]*"
 
 ShortText = Annotated[str, Length(256, minimum=1)]
 
+ALSA_NAME = (
+    "[A-Za-z0-9_]+|(?:hw|plughw|plug|default|sysdefault|front|dsnoop)"
+    ":[A-Za-z0-9_=]+(?:,[A-Za-z0-9_=]+)*"
+)
+"""ALSA takes whole plugin definitions as names, some of which write files (`file:…`, `tee:…`)."""
+
+IIO_CHANNEL = "(?:in_)?[a-z0-9][a-z0-9_-]{0,95}"
+"""Such as accel_x or voltage0-voltage1; it becomes part of a file's name."""
+
+SERIAL_SCHEMES = ("loop", "socket", "rfc2217")
+"""pyserial has others that write files or load code."""
+
+SERIAL_PORT = rf"/(?!.*://)[^\x00-\x1f\x7f]*|(?:{'|'.join(SERIAL_SCHEMES)})://[!-~]*"
+
 
 @dataclass(frozen=True)
 class ReplaySource:
@@ -29,7 +43,10 @@ class V4l2Source:
     """A USB or other Video4Linux2 camera."""
 
     kind: Literal["v4l2"]
-    device: Annotated[ShortText, Doc("/dev/videoN, a by-id path, or auto")] = "auto"
+    device: Annotated[
+        ShortText,
+        Pattern(r"auto|/dev/[^\x00-\x20\x7f]+", "auto, /dev/videoN or /dev/v4l/by-id/…"),
+    ] = "auto"
     width: Annotated[int, Range(16, 8192)] = 640
     height: Annotated[int, Range(16, 8192)] = 480
     rate_hz: RateHz = 10.0
@@ -53,18 +70,28 @@ class AlsaSource:
     """A microphone."""
 
     kind: Literal["alsa"]
-    device: Annotated[ShortText, Doc("an ALSA name, such as plughw:1,0")] = "default"
+    device: Annotated[
+        ShortText,
+        Pattern(ALSA_NAME, "an ALSA name such as plughw:1,0 or default"),
+    ] = "default"
     sample_rate_hz: Annotated[int, Range(4000, 192000)] = 16000
     chunk_ms: Annotated[int, Range(10, 1000)] = 100
 
 
 @dataclass(frozen=True)
 class IioSource:
-    """A sensor of Linux industrial I/O, read through sysfs; values are raw × scale + offset."""
+    """A sensor of Linux industrial I/O, read through sysfs; values are (raw + offset) × scale."""
 
     kind: Literal["iio"]
-    device: Annotated[ShortText, Doc("its name, or iio:deviceN")]
-    channels: Annotated[tuple[ShortText, ...], Length(64, minimum=1)]
+    device: Annotated[
+        ShortText,
+        Pattern(r"[^./\x00-\x1f\x7f][^/\x00-\x1f\x7f]*", "a name, not a path"),
+        Doc("its name, or iio:deviceN"),
+    ]
+    channels: Annotated[
+        tuple[Annotated[str, Pattern(IIO_CHANNEL, "a channel, such as accel_x or voltage0")], ...],
+        Length(64, minimum=1),
+    ]
     rate_hz: RateHz = 10.0
 
 
@@ -90,7 +117,12 @@ class SerialSource:
     """Lines of numbers from a serial port."""
 
     kind: Literal["serial"]
-    port: Annotated[ShortText, Doc("/dev/ttyX, a by-id path, or a pyserial URL")]
+    port: Annotated[
+        ShortText,
+        Pattern(
+            SERIAL_PORT, "a path such as /dev/ttyUSB0, socket://host:port or rfc2217://host:port"
+        ),
+    ]
     baud: Annotated[int, Range(50, 4_000_000)] = 115200
     separator: Annotated[str, Length(4)] = ","
     columns: Annotated[tuple[int, ...], Length(64), Doc("which columns; all if left out")] = ()

@@ -2,23 +2,15 @@
 
 import re
 
+from agent.config.sources import ALSA_NAME
 from agent.sources.protocol import Found
 
-_PLAIN = r"[A-Za-z0-9_]+"
-_WITH_ARGUMENTS = (
-    r"(?:hw|plughw|plug|default|sysdefault|front|dsnoop):[A-Za-z0-9_=]+(?:,[A-Za-z0-9_=]+)*"
-)
-_NAME = re.compile(f"(?:{_PLAIN}|{_WITH_ARGUMENTS})")
 _DEVICE = re.compile(r"([0-9]{1,3})-([0-9]{1,3}): ([^:]*):")
 
 
 def is_safe_name(name: str) -> bool:
-    """Tell whether `name` only names a device.
-
-    ALSA takes whole plugin definitions as names, among them `file:…` and `tee:…`, which write
-    files; and this name can come from the broker.
-    """
-    return _NAME.fullmatch(name) is not None
+    """Tell whether `name` only names a device, and defines no plugin."""
+    return re.fullmatch(ALSA_NAME, name) is not None
 
 
 def parse_devices(pcm: str, card_ids: dict[int, str]) -> list[Found]:

@@ -4,7 +4,6 @@ import math
 import re
 from collections.abc import Iterator
 
-CHANNEL = re.compile(r"[a-z0-9][a-z0-9_-]{0,95}")
 DEVICE = re.compile(r"iio:device(0|[1-9][0-9]{0,5})")
 
 

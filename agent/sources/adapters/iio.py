@@ -2,14 +2,16 @@
 
 import contextlib
 import os
+import re
 from pathlib import Path
 
 import numpy as np
 
+from agent.config.sources import IIO_CHANNEL
 from agent.config.sources import IioSource as Config
 from agent.errors import SourceError
 from agent.pipeline.sample import Sample
-from agent.sources.iio_channel import CHANNEL, DEVICE, attribute_names, parse_number, processed
+from agent.sources.iio_channel import DEVICE, attribute_names, parse_number, processed
 from agent.sources.pace import Pace
 from agent.sources.protocol import Clock, Found, Sleep
 
@@ -63,7 +65,7 @@ class _Channel:
     def __init__(self, folder: Path, name: str) -> None:
         self._name = name
         channel = name.removeprefix("in_")
-        if not CHANNEL.fullmatch(channel):
+        if not re.fullmatch(IIO_CHANNEL, name):
             raise SourceError(f"iio: {name!r} is not a channel name, such as accel_x or voltage0")
         self._factor, self._offset = 1.0, 0.0
         path = folder / f"in_{channel}_input"

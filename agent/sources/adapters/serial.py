@@ -7,14 +7,12 @@ from pathlib import Path
 
 import serial
 
+from agent.config.sources import SERIAL_SCHEMES
 from agent.config.sources import SerialSource as Config
 from agent.errors import SourceError
 from agent.pipeline.sample import Sample
 from agent.sources.lines import LineSplitter, RowParser
 from agent.sources.protocol import Clock, Found
-
-SCHEMES = ("loop", "socket", "rfc2217")
-"""pyserial has others that write files or load code; a port can be set from the broker."""
 
 MAX_WAITING_ROWS = 1024
 MAX_READ_BYTES = 4096
@@ -34,8 +32,10 @@ class SerialSource:
         self._name = config.port
         self._clock = clock
         scheme, is_url, _ = config.port.partition("://")
-        if is_url and scheme not in SCHEMES:
-            raise SourceError(f"serial: {config.port}: use a path, or {', '.join(SCHEMES)}://…")
+        if is_url and scheme not in SERIAL_SCHEMES:
+            raise SourceError(
+                f"serial: {config.port}: use a path, or {', '.join(SERIAL_SCHEMES)}://…"
+            )
         try:
             self._port = serial.serial_for_url(config.port, config.baud, timeout=0, exclusive=True)
         except (serial.SerialException, OSError, ValueError) as error:
