@@ -51,12 +51,16 @@ def default_device_id() -> str:
 
 def _read(path: Path) -> Tree:
     try:
-        if path.stat().st_size > MAX_FILE_BYTES:
+        with path.open("rb") as file:
+            data = file.read(MAX_FILE_BYTES + 1)
+        if len(data) > MAX_FILE_BYTES:
             raise ConfigError(f"{path}: larger than {MAX_FILE_BYTES} bytes")
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(data.decode("utf-8"))
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}; name a configuration file") from None
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: is not UTF-8: byte {error.start}") from None
+    except RecursionError:
+        raise ConfigError(f"{path}: is nested too deeply") from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: is not TOML: {error}") from None

@@ -51,7 +51,7 @@ class StateFolder:
         fresh = target.with_suffix(".new")
         try:
             with fresh.open("w", encoding="utf-8") as file:
-                json.dump(document, file)
+                json.dump(document, file, ensure_ascii=False)
                 file.flush()
                 os.fsync(file.fileno())
             fresh.replace(target)
@@ -82,5 +82,5 @@ def read_remembered(folder: Path) -> Any:
         raise StorageError(f"{folder / DESIRED}: {error.strerror}") from None
     try:
         return json.loads(text) if len(text) <= MAX_DESIRED_BYTES else None
-    except ValueError:
+    except (ValueError, RecursionError):
         return None

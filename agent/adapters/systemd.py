@@ -12,9 +12,8 @@ class Notifier:
         self._address = environment.get("NOTIFY_SOCKET", "")
         watchdog_us = environment.get("WATCHDOG_USEC", "")
         ours = environment.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
-        self.ping_interval_s = (
-            int(watchdog_us) / 2e6 if watchdog_us.isdecimal() and ours and self._address else None
-        )
+        watched = watchdog_us.isdecimal() and int(watchdog_us) > 0 and ours and self._address
+        self.ping_interval_s = int(watchdog_us) / 2e6 if watched else None
 
     def notify(self, message: str) -> None:
         """Send e.g. `READY=1`; a manager that is gone does no harm."""
@@ -25,6 +24,7 @@ class Notifier:
             path = "\0" + path[1:]
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
+                sender.setblocking(False)  # a manager that does not read must not stop us
                 sender.sendto(message.encode("utf-8"), path)
         except OSError:
             return
