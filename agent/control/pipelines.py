@@ -21,6 +21,9 @@ from agent.control.supervisor import Effect, Event, Limits, State, Supervisor
 from broker.contract.messages import PipelineStatus
 from broker.contract.shape import to_tree
 
+MAX_COUNT = 2**53 - 1
+"""A message holds no larger count, whatever a child says it has counted."""
+
 
 @dataclass
 class Pipeline:
@@ -40,8 +43,8 @@ class Pipeline:
 
     def count(self, progress: Progress) -> None:
         """Take in the counters of the present child, which began at zero."""
-        self.frames = self._frames_before + progress.frames
-        self.drops = self._drops_before + progress.drops
+        self.frames = min(MAX_COUNT, self._frames_before + progress.frames)
+        self.drops = min(MAX_COUNT, self._drops_before + progress.drops)
         self.source, self.warning = progress.source, progress.warning
 
     def child_ended(self) -> None:
