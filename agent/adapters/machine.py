@@ -1,5 +1,6 @@
 """The machine's clocks and counters."""
 
+import ctypes
 import os
 import time
 from pathlib import Path
@@ -8,10 +9,14 @@ from agent.control.events import Now, Readings
 
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
-SYNC_MARKS = (Path("/run/systemd/timesync/synchronized"), Path("/run/chrony/synchronized"))
+SYNC_MARK = Path("/run/systemd/timesync/synchronized")
 SYNC_CHECK_S = 10.0
 EARLIEST_UNIX_S = 1_700_000_000
 """A clock before November 2023 was never set."""
+
+_TIME_ERROR = 5
+_TIMEX_BYTES = 512
+"""More than `struct timex` has anywhere; all zero, it asks and sets nothing."""
 
 
 class Machine:
@@ -54,8 +59,17 @@ class Machine:
 
 
 def clock_is_synced() -> bool:
-    """Tell whether the system clock was set from a time source, as far as the machine says."""
-    return any(mark.exists() for mark in SYNC_MARKS)
+    """Tell whether the system clock was set from a time source, as far as the machine says.
+
+    Whoever disciplines the clock (chrony, ntpsec, timesyncd, PTP) tells the kernel. After hours
+    without a source the kernel takes it back; the mark of timesyncd stays until the next boot.
+    """
+    return _kernel_time_state() in range(_TIME_ERROR) or SYNC_MARK.exists()
+
+
+def _kernel_time_state() -> int:
+    """What adjtimex(2) returns: `_TIME_ERROR` if the clock is not synchronized, -1 if it fails."""
+    return int(ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(_TIMEX_BYTES)))
 
 
 def rss_bytes(pid: int) -> int:
