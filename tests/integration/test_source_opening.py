@@ -16,7 +16,6 @@ ROOT = Path(__file__).parents[2]
 HEAVY = {
     "PIL",
     "asyncio",
-    "linuxpy",
     "serial",
     "subprocess",
     "wave",
@@ -70,6 +69,7 @@ def test_the_ones_that_need_no_device(tmp_path):
         ("MqttSource('mqtt', 'a/b')", set()),
         ("SerialSource('serial', 'loop://')", {"serial"}),
         ("IioSource('iio', 'x', ('y',))", set()),
+        ("V4l2Source('v4l2', '/dev/video63')", set()),
         ("AlsaSource('alsa', '-')", {"subprocess"}),
     ],
 )
