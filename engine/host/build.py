@@ -1,0 +1,100 @@
+"""Builds the engine for this machine with its C compiler; results are cached by what went in.
+
+Needs nothing but Python and `cc` (or `$CC`); `python engine/host/build.py` names the library.
+"""
+
+import hashlib
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+ENGINE = Path(__file__).resolve().parents[1]
+CACHE = ENGINE.parent / ".cache" / "engine"
+FREESTANDING = ("-std=c99", "-ffreestanding", "-pedantic")
+WARNINGS = ("-Wall", "-Wextra", "-Werror", "-Wconversion", "-Wshadow")
+SANITIZERS = ("-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+
+
+class BuildError(RuntimeError):
+    """The engine cannot be built; the text is one line and names the remedy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """Something that can be built from the engine's sources.
+
+    Attributes:
+        name: of the file.
+        extra: C files with a `main`, relative to the engine's folder.
+        flags: how it is optimised, linked or watched.
+    """
+
+    name: str
+    extra: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
+
+
+LIBRARY = Artifact("libselvedge.so", flags=("-O3", "-fPIC", "-shared"))
+REPLAY = Artifact("replay", ("host/replay.c",), SANITIZERS)
+FUZZ_PLANS = Artifact("fuzz_plans", ("host/fuzz_plans.c",), SANITIZERS)
+
+
+def build(artifact: Artifact = LIBRARY, cache: Path = CACHE) -> Path:
+    """Build an artifact unless it is in the cache; returns its path.
+
+    Raises:
+        BuildError: there is no compiler, or it refused the sources.
+    """
+    compiler = shlex.split(os.environ.get("CC", "cc"))
+    sources = [*_files("core", "*.c"), *_files("kernels", "*.c"), ENGINE / "targets/portable.c"]
+    extra = [ENGINE / name for name in artifact.extra]
+    flags = [*WARNINGS, *artifact.flags, f"-I{ENGINE}", f"-I{ENGINE / 'include'}"]
+    key = _digest([*compiler, _version(compiler), *flags], sorted(ENGINE.rglob("*.[ch]")))
+    target = cache / key / artifact.name
+    if target.exists():
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+        objects = []
+        for source in (*sources, *extra):
+            mode = () if source in extra else FREESTANDING
+            output = Path(folder) / f"{source.parent.name}-{source.stem}.o"
+            _run([*compiler, *mode, *flags, "-c", str(source), "-o", str(output)])
+            objects.append(str(output))
+        made = Path(folder) / artifact.name
+        _run([*compiler, *artifact.flags, *objects, "-o", str(made)])
+        made.replace(target)
+    return target
+
+
+def _files(folder: str, pattern: str) -> list[Path]:
+    return sorted((ENGINE / folder).glob(pattern))
+
+
+def _version(compiler: list[str]) -> str:
+    return _run([*compiler, "--version"]).partition("\n")[0]
+
+
+def _digest(words: list[str], files: list[Path]) -> str:
+    digest = hashlib.sha256("\0".join(words).encode())
+    for path in files:
+        digest.update(str(path.relative_to(ENGINE)).encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _run(command: list[str]) -> str:
+    try:
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    except FileNotFoundError:
+        raise BuildError(f"no C compiler '{command[0]}'; install gcc, or set CC") from None
+    except subprocess.CalledProcessError as error:
+        line = next(iter(error.stderr.splitlines()), "no message")
+        raise BuildError(f"{command[0]} refused the engine: {line}") from None
+
+
+if __name__ == "__main__":
+    sys.stdout.write(f"{build()}\n")

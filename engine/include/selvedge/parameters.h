@@ -1,0 +1,102 @@
+/* Parameters of each operator; fields named after constants are offsets into the constants. */
+#ifndef SELVEDGE_PARAMETERS_H
+#define SELVEDGE_PARAMETERS_H
+
+#include "selvedge/port.h"
+
+/* int32 sums of channel c to int8: MBQM(sum + bias[c], multiplier[c], shift[c]) + zero point. */
+typedef struct SV_MAY_ALIAS sv_output_stage {
+    uint32_t bias;       /* int32 a channel; the input's zero point is folded in */
+    uint32_t multiplier; /* int32 a channel */
+    uint32_t shift;      /* int8 a channel, -31..30 */
+    int8_t low;
+    int8_t high;
+    uint16_t reserved;
+} sv_output_stage;
+
+typedef struct SV_MAY_ALIAS sv_window {
+    uint16_t kernel_h;
+    uint16_t kernel_w;
+    uint16_t stride_h;
+    uint16_t stride_w;
+    uint16_t dilation_h;
+    uint16_t dilation_w;
+    uint16_t pad_top;
+    uint16_t pad_left;
+} sv_window;
+
+typedef struct SV_MAY_ALIAS sv_conv2d_parameters {
+    sv_output_stage stage;
+    sv_window window;
+    uint32_t weights; /* int8 [out, height, width, depth] */
+    uint32_t depth;   /* input channels that one output channel sees */
+} sv_conv2d_parameters;
+
+typedef struct SV_MAY_ALIAS sv_depthwise_parameters {
+    sv_output_stage stage;
+    sv_window window;
+    uint32_t weights; /* int8 [height, width, out] */
+    uint32_t depth_multiplier;
+} sv_depthwise_parameters;
+
+typedef struct SV_MAY_ALIAS sv_fully_connected_parameters {
+    sv_output_stage stage;
+    uint32_t weights; /* int8 [units, depth] */
+    uint32_t units;
+    uint32_t depth;
+} sv_fully_connected_parameters;
+
+typedef struct SV_MAY_ALIAS sv_pool2d_parameters {
+    sv_window window; /* dilation 1 */
+    int8_t low;
+    int8_t high;
+    uint16_t reserved;
+} sv_pool2d_parameters;
+
+typedef struct SV_MAY_ALIAS sv_add_parameters {
+    int32_t left_multiplier;
+    int32_t right_multiplier;
+    int32_t output_multiplier;
+    int8_t left_shift;
+    int8_t right_shift;
+    int8_t output_shift;
+    uint8_t subtract; /* 1: left - right */
+    int8_t low;
+    int8_t high;
+    uint16_t reserved;
+} sv_add_parameters;
+
+typedef struct SV_MAY_ALIAS sv_mul_parameters {
+    int32_t multiplier;
+    int8_t shift;
+    int8_t low;
+    int8_t high;
+    uint8_t reserved;
+} sv_mul_parameters;
+
+typedef struct SV_MAY_ALIAS sv_softmax_parameters {
+    uint32_t table; /* int32[256]: exp of 0, -1, -2 … input steps, Q0.31; 0 where it is left out */
+} sv_softmax_parameters;
+
+typedef struct SV_MAY_ALIAS sv_table_parameters {
+    uint32_t table; /* int8[256], by the input's byte taken as unsigned */
+} sv_table_parameters;
+
+typedef struct SV_MAY_ALIAS sv_mean_parameters {
+    int32_t multiplier;
+    int8_t shift;
+    int8_t low;
+    int8_t high;
+    uint8_t axes; /* bit d: dimension d is averaged over */
+} sv_mean_parameters;
+
+typedef struct SV_MAY_ALIAS sv_pad_parameters {
+    uint32_t before[6];
+    int32_t value;
+} sv_pad_parameters;
+
+typedef struct SV_MAY_ALIAS sv_concatenation_parameters {
+    uint32_t axis;
+} sv_concatenation_parameters;
+
+#endif

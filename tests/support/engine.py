@@ -1,0 +1,127 @@
+"""The engine's host build behind ctypes, and TFLite Micro beside it."""
+
+import ctypes
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from engine.host.build import build
+from toolchain.lowering.lower import lower
+from toolchain.lowering.settings import Settings
+from toolchain.plan.decode import decode
+from toolchain.plan.encode import encode
+from toolchain.plan.numbers import Status
+from toolchain.tflite.reader import read
+
+MODELS = Path(__file__).parents[3] / "shared" / "models"
+MODEL_NAMES = ("ad01_int8", "kws_ref_model", "pretrainedResnet_quant", "vww_96_int8")
+_DTYPES = {0: np.float32, 2: np.int32, 7: np.int16, 9: np.int8}
+
+
+@cache
+def library() -> ctypes.CDLL:
+    found = ctypes.CDLL(str(build()))
+    found.sv_plan_check.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_size_t]
+    found.sv_plan_run.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
+    found.sv_plan_step.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint32]
+    found.sv_plan_data.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint32]
+    found.sv_plan_data.restype = ctypes.c_void_p
+    return found
+
+
+class Memory:
+    """Bytes that start at a multiple of 16."""
+
+    def __init__(self, size: int, data: bytes = b"") -> None:
+        self._held = ctypes.create_string_buffer(size + 16)
+        self.address = -(-ctypes.addressof(self._held) // 16) * 16
+        ctypes.memmove(self.address, data, len(data))
+
+
+def check(data: bytes, arena_bytes: int) -> Status:
+    memory = Memory(len(data), data)
+    return Status(library().sv_plan_check(memory.address, len(data), arena_bytes))
+
+
+class Engine:
+    """A plan, loaded."""
+
+    def __init__(self, data: bytes) -> None:
+        self.plan = decode(data)
+        self._plan = Memory(len(data), data)
+        self._arena = Memory(self.plan.arena_bytes)
+        status = library().sv_plan_check(self._plan.address, len(data), self.plan.arena_bytes)
+        assert Status(status) is Status.OK
+
+    def tensor(self, number: int) -> np.ndarray:
+        """A tensor's own memory."""
+        record = self.plan.tensors[number]
+        address = library().sv_plan_data(self._plan.address, self._arena.address, number)
+        raw = (ctypes.c_char * record.size_bytes).from_address(address)
+        return np.frombuffer(raw, _DTYPES[record.dtype]).reshape(record.shape)
+
+    def run(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+        for number, values in zip(self.plan.inputs, inputs, strict=True):
+            self.tensor(number)[...] = values
+        status = library().sv_plan_run(self._plan.address, self._arena.address)
+        assert Status(status) is Status.OK
+        return [self.tensor(number).copy() for number in self.plan.outputs]
+
+
+def engine_of(model: bytes, settings: Settings | None = None) -> Engine:
+    """The engine with what a .tflite file is lowered to."""
+    return Engine(encode(lower(read(model), settings)))
+
+
+class Micro:
+    """TFLite Micro's interpreter: the reference for double rounding."""
+
+    def __init__(self, model: bytes) -> None:
+        from tflite_micro.python.tflite_micro import runtime
+
+        self._interpreter = runtime.Interpreter.from_bytes(model, arena_size=4 << 20)
+        self._outputs = len(read(model).main.outputs)
+
+    def run(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+        for number, values in enumerate(inputs):
+            self._interpreter.set_input(values, number)
+        self._interpreter.invoke()
+        return [self._interpreter.get_output(number) for number in range(self._outputs)]
+
+
+class Lite:
+    """LiteRT's interpreter with its reference kernels, or with its default ones."""
+
+    def __init__(self, model: bytes, *, reference: bool = True) -> None:
+        from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+        kind = OpResolverType.BUILTIN_REF if reference else OpResolverType.AUTO
+        self._interpreter = Interpreter(
+            model_content=model, experimental_op_resolver_type=kind, num_threads=1
+        )
+        self._interpreter.allocate_tensors()
+
+    def run(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+        for detail, values in zip(self._interpreter.get_input_details(), inputs, strict=True):
+            self._interpreter.set_tensor(detail["index"], values)
+        self._interpreter.invoke()
+        details = self._interpreter.get_output_details()
+        return [self._interpreter.get_tensor(detail["index"]) for detail in details]
+
+
+def edge_inputs(shape: Sequence[int], rng: np.random.Generator, count: int) -> list[np.ndarray]:
+    """int8 inputs: constant at the limits and at 0, limits mixed, a ramp, then random ones."""
+    fixed = [np.full(shape, value, np.int8) for value in (-128, 127, 0, -1)]
+    ramp = (np.arange(np.prod(shape)) % 256 - 128).astype(np.int8).reshape(shape)
+    mixed = rng.choice(np.array([-128, 127], np.int8), size=shape)
+    inputs = [*fixed, ramp, mixed]
+    while len(inputs) < count:
+        inputs.append(rng.integers(-128, 128, shape, np.int8))
+    return inputs[:count]
+
+
+def difference(mine: Sequence[np.ndarray], theirs: Sequence[np.ndarray]) -> int:
+    """How many values differ."""
+    return sum(int((a != b).sum()) for a, b in zip(mine, theirs, strict=True))

@@ -1,0 +1,33 @@
+"""The range that an activation leaves of int8."""
+
+import math
+
+import numpy as np
+
+from toolchain.lowering.site import Site
+from toolchain.tflite.slots import Activation
+
+_LIMITS: dict[Activation, tuple[float | None, float | None]] = {
+    Activation.NONE: (None, None),
+    Activation.RELU: (0.0, None),
+    Activation.RELU6: (0.0, 6.0),
+    Activation.RELU_N1_TO_1: (-1.0, 1.0),
+}
+
+
+def activation_range(site: Site, own: Activation) -> tuple[int, int]:
+    """TFLite's CalculateActivationRangeQuantized, in float32 as there."""
+    activation = own if site.node.activation is None else site.node.activation
+    if activation not in _LIMITS:
+        site.refuse(f"the fused activation {activation.name} is not supported")
+    scale, zero_point = site.per_tensor(site.output())
+    low, high = _LIMITS[activation]
+    return (
+        -128 if low is None else max(-128, zero_point + _steps(low, scale)),
+        127 if high is None else min(127, zero_point + _steps(high, scale)),
+    )
+
+
+def _steps(value: float, scale: float) -> int:
+    steps = float(np.float32(value) / np.float32(scale))
+    return math.floor(abs(steps) + 0.5) * (-1 if steps < 0 else 1)

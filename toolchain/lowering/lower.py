@@ -1,0 +1,101 @@
+"""The way from a model to a plan."""
+
+import numpy as np
+
+from toolchain.errors import ModelRefused
+from toolchain.lowering.constants import ConstantPool
+from toolchain.lowering.fold import fold
+from toolchain.lowering.node import Step
+from toolchain.lowering.operators.table import LOWERINGS
+from toolchain.lowering.place import Layout, place
+from toolchain.lowering.settings import Settings
+from toolchain.lowering.site import Site
+from toolchain.memory.lifetimes import ALIASES
+from toolchain.plan.numbers import Place
+from toolchain.plan.plan import Plan, PlanOperator, PlanTensor
+from toolchain.tflite.model import Graph, Model, Tensor
+
+
+def lower(model: Model, settings: Settings | None = None) -> Plan:
+    """Lower the first graph of a model.
+
+    Raises:
+        ModelRefused: an operator, or what it is used with, is not supported; the text names the
+            operator and its position.
+    """
+    settings = settings or Settings()
+    graph, nodes = fold(model.main)
+    constants = ConstantPool()
+    steps = {
+        position: _lower(Site(node, graph, settings, constants))
+        for position, node in enumerate(nodes)
+        if node.operator.name not in ALIASES
+    }
+    _check_ports(graph)
+    layout = place(graph, steps)
+    used = _used(graph, steps)
+    number = {index: place for place, index in enumerate(used)}
+    tensors = tuple(_tensor(graph.tensors[i], layout.tensors.get(i), constants) for i in used)
+    operators = tuple(_operator(step, number, layout, position) for position, step in steps.items())
+    return Plan(
+        rounding=settings.rounding,
+        target=settings.target,
+        arena_bytes=layout.arena_bytes,
+        tensors=tensors,
+        operators=operators,
+        inputs=tuple(number[index] for index in graph.inputs),
+        outputs=tuple(number[index] for index in graph.outputs),
+        constants=constants.to_bytes(),
+    )
+
+
+def _lower(site: Site) -> Step:
+    lowering = LOWERINGS.get(site.operator.name)
+    if lowering is None:
+        site.refuse("is not supported by the engine; run this model with the tflite runtime")
+    return lowering(site)
+
+
+def _check_ports(graph: Graph) -> None:
+    for index in (*graph.inputs, *graph.outputs):
+        if graph.tensors[index].is_dynamic:
+            raise ModelRefused(
+                f"tensor {index}: its shape is only known at run time; export with fixed shapes"
+            )
+
+
+def _used(graph: Graph, steps: dict[int, Step]) -> list[int]:
+    """Tensors that are read, written, or at the border; in order of their index."""
+    found = {*graph.inputs, *graph.outputs}
+    for step in steps.values():
+        found |= {*step.inputs, step.output}
+    return sorted(found)
+
+
+def _tensor(tensor: Tensor, offset: int | None, constants: ConstantPool) -> PlanTensor:
+    quantization = tensor.quantization
+    is_constant = tensor.data is not None
+    if tensor.data is not None:
+        offset = constants.add(np.frombuffer(tensor.data, np.uint8))
+    assert offset is not None
+    return PlanTensor(
+        dtype=tensor.dtype,
+        shape=tensor.shape,
+        place=Place.CONSTANTS if is_constant else Place.ARENA,
+        offset=offset,
+        scale=quantization.scales[0] if quantization else 0.0,
+        zero_point=quantization.zero_points[0] if quantization else 0,
+        name=tensor.name,
+    )
+
+
+def _operator(step: Step, number: dict[int, int], layout: Layout, position: int) -> PlanOperator:
+    return PlanOperator(
+        opcode=step.opcode,
+        inputs=tuple(number[index] for index in step.inputs),
+        outputs=(number[step.output],),
+        parameters=step.parameters,
+        layout=step.layout,
+        scratch=layout.scratch.get(position, 0),
+        scratch_bytes=step.scratch_bytes,
+    )

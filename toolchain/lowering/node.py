@@ -1,0 +1,46 @@
+"""An operator of the model on its way into the plan, and what becomes of it."""
+
+from dataclasses import dataclass
+
+from toolchain.plan.numbers import Opcode
+from toolchain.plan.records import Record
+from toolchain.tflite.model import Operator
+from toolchain.tflite.slots import Activation
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """An operator with what was folded into it.
+
+    Attributes:
+        number: its position in the model.
+        pad: rows above and columns left that a folded PAD adds to its window.
+        activation: that of a folded RELU; goes before the operator's own.
+    """
+
+    operator: Operator
+    number: int
+    pad: tuple[int, int] = (0, 0)
+    activation: Activation | None = None
+
+    @property
+    def where(self) -> str:
+        """Position and name, for people."""
+        return f"operator {self.number} ({self.operator.label})"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One operator of the plan, over the model's tensor indices.
+
+    Attributes:
+        in_place: inputs whose memory the output may take over.
+    """
+
+    opcode: Opcode
+    inputs: tuple[int, ...]
+    output: int
+    parameters: Record
+    layout: int = 0
+    scratch_bytes: int = 0
+    in_place: tuple[int, ...] = ()

@@ -1,0 +1,46 @@
+"""FULLY_CONNECTED."""
+
+import numpy as np
+
+from toolchain.lowering.node import Step
+from toolchain.lowering.output_stage import MAX_TERMS, factors, output_stage, weight_scales
+from toolchain.lowering.site import Site
+from toolchain.plan import parameters
+from toolchain.plan.numbers import Opcode
+from toolchain.tflite.dtype import DType
+from toolchain.tflite.options import FullyConnected
+from toolchain.tflite.slots import WeightsFormat
+
+
+def lower(site: Site) -> Step:
+    """Lower with int8 input, constant int8 weights and int8 output."""
+    options = site.operator.options
+    assert isinstance(options, FullyConnected)
+    site.input(0, DType.INT8)
+    site.output(DType.INT8)
+    weights = site.constant(1, DType.INT8)
+    if options.weights_format is not WeightsFormat.DEFAULT or weights.ndim != 2:
+        site.refuse("its weights are shuffled; convert the model without that")
+    units, depth = weights.shape
+    if depth > MAX_TERMS:
+        site.refuse(f"{depth} inputs for each output, more than the limit of {MAX_TERMS}")
+    return Step(
+        Opcode.FULLY_CONNECTED_S8,
+        inputs=site.operator.inputs[:1],
+        output=site.operator.outputs[0],
+        parameters=parameters.FullyConnected(
+            stage=output_stage(site, weights, 0, _factors(site, units), options.activation),
+            weights=site.constants.add(weights),
+            units=units,
+            depth=depth,
+        ),
+    )
+
+
+def _factors(site: Site, units: int) -> list[float]:
+    scales = weight_scales(site, units, axis=0)
+    if len(scales) > 1 or not site.settings.float32_products:
+        return factors(site, units, axis=0)
+    scale_in, _ = site.per_tensor(site.input(0))
+    scale_out, _ = site.per_tensor(site.output())
+    return [float(np.float32(scale_in) * np.float32(scales[0])) / scale_out] * units

@@ -1,0 +1,69 @@
+"""The numbers of the plan format; `engine/include/selvedge/plan.h` has the same."""
+
+from enum import IntEnum
+
+MAGIC = b"SVPL"
+VERSION = 1
+ALIGNMENT_BYTES = 16
+MAX_RANK = 6
+UINT8_OUTSIDE = 1
+
+
+class Rounding(IntEnum):
+    """How often a requantization rounds: DOUBLE as TFLite Micro and CMSIS-NN, SINGLE once."""
+
+    DOUBLE = 0
+    SINGLE = 1
+
+
+class Target(IntEnum):
+    """The build of the engine that the constants are packed for."""
+
+    PORTABLE = 0
+    SWAR = 1
+    SIMD128 = 2
+    CORTEX_M = 3
+
+
+class Place(IntEnum):
+    """What a tensor's offset counts from."""
+
+    ARENA = 0
+    CONSTANTS = 1
+
+
+class Opcode(IntEnum):
+    """An operator together with its element types."""
+
+    CONV_2D_S8 = 1
+    DEPTHWISE_CONV_2D_S8 = 2
+    FULLY_CONNECTED_S8 = 3
+    ADD_S8 = 4
+    AVERAGE_POOL_2D_S8 = 5
+    MAX_POOL_2D_S8 = 6
+    SOFTMAX_S8 = 7
+    TABLE_S8 = 8
+    MUL_S8 = 9
+    MEAN_S8 = 10
+    PAD_S8 = 11
+    CONCATENATION = 12
+    QUANTIZE_F32_S8 = 13
+    DEQUANTIZE_S8_F32 = 14
+
+
+class Status(IntEnum):
+    """What the engine answers; `engine/include/selvedge/status.h` has the same."""
+
+    OK = 0
+    BAD_ARGUMENT = 1
+    NOT_A_PLAN = 2
+    TRUNCATED = 3
+    CORRUPT = 4
+    BAD_HEADER = 5
+    ARENA_TOO_SMALL = 6
+    BAD_TENSOR = 7
+    UNKNOWN_OPERATOR = 8
+    BAD_OPERATOR = 9
+    BAD_SHAPE = 10
+    BAD_PARAMETER = 11
+    OVERLAP = 12
