@@ -8,8 +8,9 @@ import argparse
 import importlib
 import json
 import os
+import select
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from broker.contract.exit_code import ExitCode
 from broker.contract.outcome import Outcome
@@ -34,33 +35,60 @@ COMMANDS = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; no traceback reaches the user."""
     words = list(sys.argv[1:] if argv is None else argv)
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: PTH123, SIM115 - closed by the caller
+    code: int = ExitCode.DONE
+    try:
+        try:
+            text, code = _answer(words)
+            if text:
+                print(text)
+        finally:
+            sys.stdout.flush()
+    except KeyboardInterrupt:
+        return ExitCode.USAGE
+    except BrokenPipeError:  # the reader has seen enough
+        _silence_stdout()
+    except OSError as error:
+        _silence_stdout()
+        print(f"selvedge: cannot write to stdout: {error.strerror}", file=sys.stderr)
+        return ExitCode.UNAVAILABLE
+    return code
+
+
+def _answer(words: list[str]) -> tuple[str, int]:
+    """What to print on stdout, and the exit code."""
     name = next((name for name in (" ".join(words[:2]), *words[:1]) if name in COMMANDS), None)
     if name is None:
         return _no_command(words)
-    module = importlib.import_module(COMMANDS[name][0])
-    parser = argparse.ArgumentParser(f"selvedge {name}", description=COMMANDS[name][1])
-    parser.add_argument("--json", action="store_true", help="print one JSON object on stdout")
-    module.configure(parser)
-    arguments = parser.parse_intermixed_args(words[len(name.split()) :])
-    outcome = _guarded(module.run, arguments)
-    if arguments.json:
-        if outcome.tree:  # empty: the command runs on and has printed its object at its start
-            print(json.dumps(outcome.tree))
-    elif outcome.text:
-        print(outcome.text)
-    return outcome.exit_code
+    as_json = False
+
+    def command() -> Outcome:
+        nonlocal as_json
+        module = importlib.import_module(COMMANDS[name][0])
+        parser = argparse.ArgumentParser(f"selvedge {name}", description=COMMANDS[name][1])
+        parser.add_argument("--json", action="store_true", help="print one JSON object on stdout")
+        module.configure(parser)
+        arguments = parser.parse_intermixed_args(words[len(name.split()) :])
+        as_json = arguments.json
+        outcome = module.run(arguments)
+        assert isinstance(outcome, Outcome)
+        return outcome
+
+    outcome = _guarded(command)
+    if not as_json:
+        return outcome.text, outcome.exit_code
+    # An empty tree: the command runs on and has printed its object at its start.
+    return json.dumps(outcome.tree) if outcome.tree else "", outcome.exit_code
 
 
-def _guarded(run, arguments) -> Outcome:  # type: ignore[no-untyped-def] # noqa: ANN001
+def _guarded(command: Callable[[], Outcome]) -> Outcome:
     try:
-        outcome = run(arguments)
-        sys.stdout.flush()
+        return command()
     except KeyboardInterrupt:
         return Outcome("", {"error": "interrupted"}, ExitCode.USAGE)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return Outcome()
     except Exception as error:
+        if isinstance(error, BrokenPipeError) and _nobody_reads_stdout():
+            return Outcome()
         if os.environ.get("SELVEDGE_TRACEBACK"):
             raise
         code = getattr(error, "exit_code", None)
@@ -72,24 +100,34 @@ def _guarded(run, arguments) -> Outcome:  # type: ignore[no-untyped-def] # noqa:
         line = " ".join(text.split())
         print(f"selvedge: {line}", file=sys.stderr)
         return Outcome("", {"error": line, "exit_code": int(code)}, code)
-    assert isinstance(outcome, Outcome)
-    return outcome
 
 
-def _no_command(words: list[str]) -> int:
-    asked_for_help = not words or words[0] in ("-h", "--help", "help")
+def _nobody_reads_stdout() -> bool:
+    poll = select.poll()
+    poll.register(sys.stdout.fileno(), select.POLLOUT)
+    return any(events & select.POLLERR for _, events in poll.poll(0))
+
+
+def _silence_stdout() -> None:
+    """Give what is still buffered a way to go; Python writes it out once more at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _no_command(words: list[str]) -> tuple[str, int]:
     if words[:1] == ["--version"]:
-        print(VERSION)
-        return ExitCode.DONE
-    out = sys.stdout if asked_for_help else sys.stderr
+        return VERSION, ExitCode.DONE
+    asked_for_help = not words or words[0] in ("-h", "--help", "help")
     group = [name for name in COMMANDS if words and name.startswith(f"{words[0]} ")]
     if not asked_for_help and not group:
-        print(f"selvedge: unknown command {words[0]!r}; see 'selvedge --help'", file=out)
-        return ExitCode.USAGE
-    print("usage: selvedge COMMAND [--json] …\n", file=out)
-    for name in group or COMMANDS:
-        print(f"  {name:12}  {COMMANDS[name][1]}", file=out)
-    return ExitCode.DONE if asked_for_help else ExitCode.USAGE
+        line = f"selvedge: unknown command {words[0]!r}; see 'selvedge --help'"
+        print(line, file=sys.stderr)
+        return "", ExitCode.USAGE
+    rows = [f"  {name:12}  {COMMANDS[name][1]}" for name in group or COMMANDS]
+    text = "\n".join(["usage: selvedge COMMAND [--json] …\n", *rows])
+    if asked_for_help:
+        return text, ExitCode.DONE
+    print(text, file=sys.stderr)
+    return "", ExitCode.USAGE
 
 
 if __name__ == "__main__":
