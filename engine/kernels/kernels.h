@@ -4,7 +4,14 @@
 
 #include "core/kernel.h"
 
+extern const sv_kernel sv_add_s8;
+extern const sv_kernel sv_average_pool2d_s8;
+extern const sv_kernel sv_conv2d_s8;
+extern const sv_kernel sv_depthwise_conv2d_s8;
 extern const sv_kernel sv_fully_connected_s8;
+extern const sv_kernel sv_max_pool2d_s8;
+extern const sv_kernel sv_mul_s8;
 extern const sv_kernel sv_softmax_s8;
+extern const sv_kernel sv_table_s8;
 
 #endif

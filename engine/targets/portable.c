@@ -2,8 +2,15 @@
 #include "kernels/kernels.h"
 
 const sv_kernel *const sv_kernels[] = {
+    &sv_add_s8,
+    &sv_average_pool2d_s8,
+    &sv_conv2d_s8,
+    &sv_depthwise_conv2d_s8,
     &sv_fully_connected_s8,
+    &sv_max_pool2d_s8,
+    &sv_mul_s8,
     &sv_softmax_s8,
+    &sv_table_s8,
 };
 
 const uint32_t sv_kernel_count = sizeof(sv_kernels) / sizeof(sv_kernels[0]);

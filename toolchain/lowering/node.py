@@ -14,13 +14,13 @@ class Node:
 
     Attributes:
         number: its position in the model.
-        pad: rows above and columns left that a folded PAD adds to its window.
+        pad: rows above and below, columns left and right, that a folded PAD puts around its input.
         activation: that of a folded RELU; goes before the operator's own.
     """
 
     operator: Operator
     number: int
-    pad: tuple[int, int] = (0, 0)
+    pad: tuple[int, int, int, int] = (0, 0, 0, 0)
     activation: Activation | None = None
 
     @property

@@ -4,6 +4,7 @@ import numpy as np
 
 from toolchain.lowering.node import Step
 from toolchain.lowering.output_stage import MAX_TERMS, factors, output_stage, weight_scales
+from toolchain.lowering.packing import packing
 from toolchain.lowering.site import Site
 from toolchain.plan import parameters
 from toolchain.plan.numbers import Opcode
@@ -24,16 +25,18 @@ def lower(site: Site) -> Step:
     units, depth = weights.shape
     if depth > MAX_TERMS:
         site.refuse(f"{depth} inputs for each output, more than the limit of {MAX_TERMS}")
+    packed = packing(site.settings.target, Opcode.FULLY_CONNECTED_S8)
     return Step(
         Opcode.FULLY_CONNECTED_S8,
         inputs=site.operator.inputs[:1],
         output=site.operator.outputs[0],
         parameters=parameters.FullyConnected(
             stage=output_stage(site, weights, 0, _factors(site, units), options.activation),
-            weights=site.constants.add(weights),
+            weights=site.constants.add(packed.pack(weights)),
             units=units,
             depth=depth,
         ),
+        layout=packed.layout,
     )
 
 

@@ -1,0 +1,58 @@
+/* MUL, int8, with broadcasting. */
+#include "core/kernel.h"
+#include "fixed_point/mbqm.h"
+#include "fixed_point/wrap.h"
+#include "kernels/broadcast.h"
+#include "selvedge/parameters.h"
+
+typedef struct job {
+    int32_t left_zero, right_zero, output_zero;
+    int32_t multiplier, shift;
+    int32_t low, high; /* less the zero point */
+    uint32_t rounding;
+} job;
+
+static sv_status check(const sv_call *call) {
+    const sv_mul_parameters *p = sv_parameters(call);
+    if (p->multiplier < 0 || !sv_is_shift(p->shift) || p->low > p->high) {
+        return SV_BAD_PARAMETER;
+    }
+    return sv_check_broadcast(call);
+}
+
+static void pairs(const void *context, const int8_t *left, int32_t left_step, const int8_t *right,
+                  int32_t right_step, int8_t *output, int32_t count) {
+    const job *j = context;
+    for (int32_t i = 0; i < count; i++, left += left_step, right += right_step) {
+        const int32_t product = (*left - j->left_zero) * (*right - j->right_zero);
+        const int32_t scaled = sv_mbqm(product, j->multiplier, j->shift, j->rounding);
+        output[i] = (int8_t)(sv_clamp(scaled, j->low, j->high) + j->output_zero);
+    }
+}
+
+static void run(const sv_call *call) {
+    const sv_mul_parameters *p = sv_parameters(call);
+    const int32_t zero_point = sv_output(call, 0)->zero_point;
+    const job j = {
+        .left_zero = sv_input(call, 0)->zero_point,
+        .right_zero = sv_input(call, 1)->zero_point,
+        .output_zero = zero_point,
+        .multiplier = p->multiplier,
+        .shift = p->shift,
+        .low = p->low - zero_point,
+        .high = p->high - zero_point,
+        .rounding = call->plan->rounding,
+    };
+    sv_run_broadcast(call, pairs, &j);
+}
+
+const sv_kernel sv_mul_s8 = {
+    .opcode = SV_MUL_S8,
+    .version = 1,
+    .inputs_min = 2,
+    .inputs_max = 2,
+    .parameter_bytes = sizeof(sv_mul_parameters),
+    .in_place = 1,
+    .check = check,
+    .run = run,
+};
