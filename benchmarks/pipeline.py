@@ -27,8 +27,8 @@ from broker.contract.shape import parse
 
 MODELS = Path(__file__).parents[2] / "shared" / "models"
 FRAMES = 64
-BLOCK = 50
-BLOCKS = 60
+BLOCK = 400
+BLOCKS = 20
 
 CASES: dict[str, tuple[tuple[int, ...], str, dict[str, Any], dict[str, Any]]] = {
     "vww_96_int8": ((96, 96, 3), "uint8", {"kind": "image"}, {"kind": "classify", "top_k": 1}),

@@ -1,17 +1,22 @@
 """Answers of a child as encoded frames, without building a message object for each."""
 
-import json
 from typing import Any
 
 from agent.channel.framing import HEADER_BYTES, MAX_FRAME_BYTES
 from agent.errors import ChannelError
+from broker.contract.codec import to_json
 
-_encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
+MAX_NAME = 400
+
+Answered = tuple[int, str | None, dict[str, Any], tuple[int, int, int, int]]
+"""The arguments of `answer_frame`: encoding waits until something is sent, many at a time."""
 
 
 def legible(sample_id: str) -> str:
     """Return a sample's name as a message can carry it; a file's may be no text."""
-    return sample_id[:400].encode("utf-8", "replace").decode("utf-8")
+    if sample_id.isascii() and len(sample_id) <= MAX_NAME:
+        return sample_id
+    return sample_id[:MAX_NAME].encode("utf-8", "replace").decode("utf-8")
 
 
 def answer_frame(
@@ -30,10 +35,10 @@ def answer_frame(
         ChannelError: the outputs cannot be encoded, or are too long.
     """
     began, invoked, answered, ready = marks_ns
-    named = "" if sample_id is None else f',"input":{_encode(legible(sample_id))}'
+    named = "" if sample_id is None else f',"input":{to_json(legible(sample_id))}'
     try:
         body = (
-            f'{{"kind":"answer","monotonic_ns":{captured_ns},"outputs":{_encode(outputs)},'
+            f'{{"kind":"answer","monotonic_ns":{captured_ns},"outputs":{to_json(outputs)},'
             f'"latency":{{"preprocess_us":{(invoked - began) // 1000},'
             f'"invoke_us":{(answered - invoked) // 1000},'
             f'"postprocess_us":{(ready - answered) // 1000},'

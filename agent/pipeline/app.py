@@ -1,6 +1,7 @@
 """The pipeline child: reads a source, runs the model, answers, until it is told to stop."""
 
 import ctypes
+import gc
 import os
 import signal
 import sys
@@ -15,6 +16,7 @@ from agent.config.device import PipelineConfig
 from agent.config.processing import DetectPostprocess, Postprocess
 from agent.errors import AgentError, ChannelError, ConfigError, SourceError
 from agent.pipeline.adapters.main_link import MainLink
+from agent.pipeline.answers import Answered, answer_frame
 from agent.pipeline.inference import Inference
 from agent.pipeline.postprocess import build_postprocessor
 from agent.pipeline.preprocess import build_preprocessor
@@ -28,6 +30,7 @@ from broker.contract.shape import parse
 
 READ_TIMEOUT_S = 0.2
 FLUSH_NS = 10_000_000
+FLUSH_ANSWERS = 128
 PROGRESS_MS = 500
 REOPEN_FIRST_S = 0.5
 REOPEN_MOST_S = 15.0
@@ -54,6 +57,7 @@ class Child:
         self._latest: Sample | None = None
         self._progress_ns = min(PROGRESS_MS, max(20, config.deadline_ms // 4)) * 1_000_000
         self._flush_at = self._progress_at = 0
+        self._answers: list[Answered] = []
 
     def run(self) -> None:
         """Serve until told to stop.
@@ -62,29 +66,30 @@ class Child:
             AgentError: what no restart would mend.
         """
         self._link.send(self._ready)
-        while self._obey():
-            self.turn()
-        self._close_source()
-        self._link.flush()
+        try:
+            while self._obey():
+                self.turn()
+        finally:
+            self._close_source()
+            self._flush()
 
     def turn(self) -> None:
         """Read at most one sample and answer it."""
         sample = self._read()
         if sample is not None:
             self._latest = sample
-            for answer in self._inference.answers(sample):
-                self._link.queue(answer)
+            self._answers += self._inference.answers(sample)
         now = clock()
-        if now >= self._flush_at:
+        if now >= self._flush_at or len(self._answers) >= FLUSH_ANSWERS:
             self._flush_at = now + FLUSH_NS
-            self._link.flush()
+            self._flush()
         if now >= self._progress_at:
             self._progress_at = now + self._progress_ns
             self._say_progress()
 
     def _read(self) -> Sample | None:
         if self._source is None and not self._open():
-            self._link.flush()
+            self._flush()
             time.sleep(min(READ_TIMEOUT_S, self._progress_ns / 1e9))
             return None
         assert self._source is not None
@@ -92,7 +97,7 @@ class Child:
             sample = self._source.read(0)
             if sample is not None:
                 return sample
-            self._link.flush()
+            self._flush()
             return self._source.read(min(READ_TIMEOUT_S, self._progress_ns / 1e9))
         except EndOfSource:
             self._close_source()
@@ -100,6 +105,11 @@ class Child:
         except SourceError as error:
             self._lose(error)
         return None
+
+    def _flush(self) -> None:
+        if self._answers:
+            answers, self._answers = self._answers, []
+            self._link.send_frames(answer_frame(*answer) for answer in answers)
 
     def _open(self) -> bool:
         if time.monotonic() < self._reopen_at:
@@ -128,6 +138,7 @@ class Child:
             self._source = None
 
     def _say_progress(self) -> None:
+        self._flush()
         drops = self._drops_before + (self._source.dropped() if self._source else 0)
         self._link.send(
             Progress("progress", self._inference.frames, drops, self._source_state, self._warning)
@@ -142,6 +153,7 @@ class Child:
                 case Retune():
                     self._retune(request)
                 case TakeSnapshot():
+                    self._flush()
                     seen = snapshot(self._latest, self._inference.latest)
                     self._link.send(Snapshot("snapshot", request.id, seen))
         return True
@@ -176,6 +188,7 @@ def _inference(config: PipelineConfig) -> tuple[Inference, Ready]:
         clock,
     )
     runtime = model.info().runtime
+    gc.freeze()
     return inference, Ready("ready", sha256, runtime, reason[:400], (clock() - began) / 1e6)
 
 

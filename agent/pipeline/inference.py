@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from agent.config.processing import Postprocess
-from agent.pipeline.answers import answer_frame
+from agent.pipeline.answers import Answered
 from agent.pipeline.postprocess import build_postprocessor
 from agent.pipeline.protocol import Postprocessor, Preprocessor
 from agent.pipeline.sample import Sample
@@ -29,8 +29,8 @@ class Inference:
         self.frames = 0
         self.latest: dict[str, Any] = {}
 
-    def answers(self, sample: Sample) -> Iterator[bytes]:
-        """Yield the encoded answer of every model input that `sample` completes.
+    def answers(self, sample: Sample) -> Iterator[Answered]:
+        """Yield the answer of every model input that `sample` completes.
 
         Raises:
             ConfigError: the sample does not fit the model.
@@ -49,7 +49,7 @@ class Inference:
             if outputs is not None:
                 self.latest = outputs
                 marks = (began, invoked, answered, clock())
-                yield answer_frame(sample.captured_ns, sample.id, outputs, marks)
+                yield sample.captured_ns, sample.id, outputs, marks
             began = clock()
 
     def retune(self, config: Postprocess, anchors: Any) -> None:

@@ -1,6 +1,8 @@
 """Bytes of a payload to JSON and back, with every length checked before it is believed."""
 
 import json
+import json.encoder
+from collections.abc import Callable
 from math import isfinite
 from typing import Any, NoReturn
 
@@ -15,7 +17,25 @@ MAX_DEPTH = 64
 MAX_DIGITS = 20
 """An unsigned 64-bit number has as many; longer ones break what stores or prints them."""
 
-_ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
+_Encode = Callable[[Any], str]
+
+
+def _compact_encoder() -> _Encode:
+    """Return what encodes a tree; `JSONEncoder.encode` would make a C encoder for each call."""
+    make = getattr(json.encoder, "c_make_encoder", None)
+    if make is None:
+        return json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
+    quote = json.encoder.encode_basestring_ascii
+    chunks = make(None, _not_json, quote, None, ":", ",", False, False, False)
+    return lambda tree: "".join(chunks(tree, 0))
+
+
+def _not_json(value: object) -> NoReturn:
+    raise TypeError(f"{type(value).__name__} is not JSON")
+
+
+to_json: _Encode = _compact_encoder()
+"""Plain JSON values to compact ASCII text; raises TypeError, ValueError or RecursionError."""
 
 
 def decode_json(payload: bytes | bytearray | memoryview, *, limit: int = MAX_JSON_BYTES) -> Any:
@@ -32,13 +52,7 @@ def decode_json(payload: bytes | bytearray | memoryview, *, limit: int = MAX_JSO
     except UnicodeDecodeError as error:
         raise MessageError(f"payload is not UTF-8: byte {error.start}") from None
     try:
-        tree = json.loads(
-            text,
-            parse_constant=_no_constant,
-            parse_float=_finite,
-            parse_int=_bounded,
-            object_pairs_hook=_no_twins,
-        )
+        tree = _DECODER.decode(text)
         if "\\u" in text:
             json.dumps(tree, ensure_ascii=False).encode("utf-8")
     except RecursionError:
@@ -59,7 +73,7 @@ def encode_json(tree: Any) -> bytes:
         MessageError: the tree holds what JSON cannot.
     """
     try:
-        return _ENCODER.encode(tree).encode("ascii")
+        return to_json(tree).encode("ascii")
     except (TypeError, ValueError, RecursionError) as error:
         raise MessageError(f"cannot encode: {error}") from None
 
@@ -98,3 +112,11 @@ def _no_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(tree) != len(pairs):
         raise ValueError("a key is given twice")
     return tree
+
+
+_DECODER = json.JSONDecoder(
+    parse_constant=_no_constant,
+    parse_float=_finite,
+    parse_int=_bounded,
+    object_pairs_hook=_no_twins,
+)

@@ -46,11 +46,11 @@ class Demo:
         began = time.monotonic()
         with ExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="selvedge-demo-")))
+            broker = self._start_broker(stack)
+            address = _address_of(self._broker_url or self._current.url)
             made = self._train()
             truth = {name: share.labels.tolist() for name, share in made.shares.items()}
             tally = Tally(truth)
-            broker = self._start_broker(stack)
-            address = _address_of(self._broker_url or self._current.url)
             cable = stack.enter_context(TcpProxy(address.port, target_host=address.host))
             watcher = Watcher(address, tally)
             watcher.connect()

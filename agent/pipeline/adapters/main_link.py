@@ -1,9 +1,10 @@
-"""The child's end of the channel: a thread that listens, and a buffer that is sent in one go."""
+"""The child's end of the channel, with a thread that listens."""
 
 import socket
 import threading
 from base64 import b64decode
 from collections import deque
+from collections.abc import Iterable
 
 from agent.channel.framing import FrameDecoder, frame
 from agent.channel.messages import Feed, FromChild, Start, Stop, ToChild, to_child
@@ -22,7 +23,6 @@ class MainLink:
         self._inbox = inbox
         self._decoder = FrameDecoder()
         self._started = threading.Event()
-        self._outgoing: list[bytes] = []
         self._start: Start | None = None
         self.requests: deque[ToChild] = deque()
         threading.Thread(target=self._listen, name="channel", daemon=True).start()
@@ -32,23 +32,16 @@ class MainLink:
         self._started.wait()
         return self._start
 
-    def queue(self, encoded: bytes) -> None:
-        """Keep an encoded frame until `flush`."""
-        self._outgoing.append(encoded)
-
     def send(self, message: FromChild) -> None:
-        """Send a message at once, after all that is queued."""
-        self._outgoing.append(frame(to_tree(message)))
-        self.flush()
+        """Send a message."""
+        self.send_frames((frame(to_tree(message)),))
 
-    def flush(self) -> None:
-        """Send what is queued; a main process that is slow makes us wait, not lose."""
-        if self._outgoing:
-            data, self._outgoing = b"".join(self._outgoing), []
-            try:
-                self._socket.sendall(data)
-            except OSError:
-                self.requests.append(Stop("stop"))
+    def send_frames(self, frames: Iterable[bytes]) -> None:
+        """Send encoded frames; a main process that is slow makes us wait, not lose."""
+        try:
+            self._socket.sendall(b"".join(frames))
+        except OSError:
+            self.requests.append(Stop("stop"))
 
     def _listen(self) -> None:
         try:

@@ -76,8 +76,8 @@ class ClassifyPostprocessor:
         return {
             "task": "classify",
             "top": [
-                {"label": labels[index], "index": index, "score": score}
-                for index, score in zip(indices, scores, strict=True)
+                {"label": labels[index], "index": index, "score": scores[place]}
+                for place, index in enumerate(indices)
             ],
             "active": labels[latch.state] if latch.state != _NONE else None,
         }

@@ -1,7 +1,7 @@
 """The scores of a classifier, computed only where somebody looks."""
 
 from math import exp
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 
@@ -17,12 +17,9 @@ DIGITS = 4
 _FEW = 64
 
 
-class Ranking(NamedTuple):
-    """The best classes, best first, equal ones in the order of their index."""
-
-    indices: list[int]
-    scores: list[float]
-    watched: float
+Ranking = tuple[list[int], list[float], float]
+"""The best classes, best first, equal ones in the order of their index; their scores; the watched
+class's score."""
 
 
 class Scores(Protocol):
@@ -75,9 +72,9 @@ class FewByteScores:
             below = self._below_best
             total = sum([below[best - value] for value in values])
             scores = [round(below[best - values[index]] / total, DIGITS) for index in indices]
-            return Ranking(indices, scores, round(below[best - values[watch]] / total, DIGITS))
+            return indices, scores, round(below[best - values[watch]] / total, DIGITS)
         table = self._table
-        return Ranking(indices, [table[values[index]] for index in indices], table[values[watch]])
+        return indices, [table[values[index]] for index in indices], table[values[watch]]
 
 
 class ArrayScores:
@@ -105,7 +102,7 @@ class ArrayScores:
         else:
             scores = sigmoid(real) if self._activation == "sigmoid" else real
         *best, watched = [_rounded(score) for score in scores.tolist()]
-        return Ranking(order, best, watched)
+        return order, best, watched
 
 
 def softmax(real: Floats) -> Floats:
