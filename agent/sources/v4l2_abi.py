@@ -1,9 +1,8 @@
 """Structures and ioctl numbers of Video4Linux2, the part that one-plane capture needs.
 
-Written from the kernel's documentation of its user-space interface. Formats are native, so that
-padding and the size of a word are those of the machine. The time in a buffer always has 64 bits:
-kernels since 5.6 take that structure from 32-bit programs too, whatever their libc calls a time.
-Numbers are coded as on ARM, x86 and RISC-V (`asm-generic/ioctl.h`).
+Formats are native, so that padding and the size of a word are those of the machine. The time in a
+buffer always has 64 bits: kernels since 5.6 take that structure from 32-bit programs too, whatever
+their libc calls a time. Numbers are coded as on ARM, x86 and RISC-V (`asm-generic/ioctl.h`).
 """
 
 import struct
@@ -106,8 +105,8 @@ def parse_capability(data: bytes | bytearray) -> Capability:
     if flags & _NEEDS_MEDIA_CONTROLLER:
         problem = "a part of a camera that libcamera drives; use kind picamera2"
     elif not flags & _CAN_CAPTURE:
-        planes = "only in several planes" if flags & _CAN_CAPTURE_PLANES else "not at all"
-        problem = f"no VIDEO_CAPTURE: it captures {planes}; try another /dev/videoN"
+        what = "video in several planes only" if flags & _CAN_CAPTURE_PLANES else "no video"
+        problem = f"it captures {what}; try another /dev/videoN"
     elif not flags & _CAN_STREAM:
         problem = "it cannot stream; try another /dev/videoN"
     return Capability(_text(card), _text(bus), problem)

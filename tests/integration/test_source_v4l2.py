@@ -296,7 +296,7 @@ def test_whatever_fails_at_opening_leaves_nothing_open(plug, request_):
     with pytest.raises(SourceError, match="broke off"):
         opened(driver)
     driver.fails = {"STREAMON": errno.ENOSPC}
-    with pytest.raises(SourceError, match="No space left"):
+    with pytest.raises(SourceError, match="no bandwidth left"):
         opened(driver)
     assert all(buffer.closed for buffer in driver.mapped)
 
@@ -359,8 +359,8 @@ def test_refusals_name_the_remedy(plug, monkeypatch, tmp_path):
         opened(driver)
     driver.is_busy = False
     for caps, reason in {
-        v4l2_driver.META_CAPTURE: "no VIDEO_CAPTURE: it captures not at all; try another",
-        v4l2_driver.VIDEO_CAPTURE_MPLANE: "only in several planes",
+        v4l2_driver.META_CAPTURE: "it captures no video; try another",
+        v4l2_driver.VIDEO_CAPTURE_MPLANE: "several planes only",
         v4l2_driver.VIDEO_CAPTURE | v4l2_driver.IO_MC: "use kind picamera2",
     }.items():
         driver.caps = caps

@@ -150,6 +150,10 @@ def test_the_cheapest_format_that_is_fast_enough():
     assert choose_format("grey", offers, 10) == "grey"
     assert choose_format("auto", [Offer("yuyv", 29.97), Offer("mjpeg", 30)], 30) == "yuyv"
     assert choose_format("auto", [Offer("mjpeg", 30), Offer("rgb", 0)], 30) == "rgb"
+    near = Offer("yuyv", 30, fits=False)
+    assert choose_format("auto", [near, Offer("mjpeg", 10)], 30) == "mjpeg"
+    assert choose_format("yuyv", [near, Offer("mjpeg", 10)], 30) == "yuyv"
+    assert choose_format("auto", [near, Offer("mjpeg", 10, fits=False)], 30) == "yuyv"
     with pytest.raises(ValueError, match=r"no rgb, only grey, mjpeg, yuyv"):
         choose_format("rgb", offers, 10)
     with pytest.raises(ValueError, match="none of"):

@@ -89,6 +89,8 @@ def remedy(error: Exception) -> str:
         return "another program uses it"
     if code in (errno.ENODEV, errno.ENXIO):
         return "it is gone; plug it in"
+    if code == errno.ENOSPC:
+        return "its USB bus has no bandwidth left; use a smaller size or another port"
     if code == errno.EIO:
         return "its stream broke off; plug it in anew"
     if code in (errno.ENOTTY, errno.EINVAL):
