@@ -26,6 +26,10 @@ static inline const sv_tensor *sv_tensors(const sv_plan *plan) {
     return (const sv_tensor *)(const void *)sv_bytes(plan, plan->tensors);
 }
 
+static inline const sv_operator *sv_operators(const sv_plan *plan) {
+    return (const sv_operator *)(const void *)sv_bytes(plan, plan->operators);
+}
+
 static inline const sv_u16 *sv_operands(const sv_plan *plan) {
     return (const sv_u16 *)(const void *)sv_bytes(plan, plan->operands);
 }

@@ -151,27 +151,35 @@ static sv_status check_operator(const sv_call *call) {
     return kernel->check(call);
 }
 
+static sv_status check_ports(const sv_plan *plan) {
+    const uint32_t count = (uint32_t)plan->input_count + plan->output_count;
+    for (uint32_t i = 0; i < count; i++) {
+        const uint32_t tensor = sv_operands(plan)[i];
+        if (tensor >= plan->tensor_count ||
+            (i < plan->input_count && sv_tensors(plan)[tensor].place != SV_IN_ARENA)) {
+            return SV_BAD_HEADER;
+        }
+    }
+    return SV_OK;
+}
+
 sv_status sv_plan_check(const void *memory, size_t length, size_t arena_bytes) {
     const sv_plan *plan = memory;
     if (plan == NULL || !is_aligned(plan)) {
         return SV_BAD_ARGUMENT;
     }
     sv_status status = check_header(plan, length, arena_bytes);
+    if (status != SV_OK) {
+        return status;
+    }
     for (uint32_t i = 0; status == SV_OK && i < plan->tensor_count; i++) {
         status = check_tensor(plan, sv_tensors(plan) + i);
     }
-    for (uint32_t i = 0; status == SV_OK && i < (uint32_t)plan->input_count + plan->output_count;
-         i++) {
-        const uint32_t tensor = sv_operands(plan)[i];
-        const int is_input = i < plan->input_count;
-        if (tensor >= plan->tensor_count ||
-            (is_input && sv_tensors(plan)[tensor].place != SV_IN_ARENA)) {
-            status = SV_BAD_HEADER;
-        }
+    if (status == SV_OK) {
+        status = check_ports(plan);
     }
-    const sv_operator *ops = (const sv_operator *)(const void *)sv_bytes(plan, plan->operators);
     for (uint32_t i = 0; status == SV_OK && i < plan->operator_count; i++) {
-        const sv_call call = {plan, ops + i, NULL};
+        const sv_call call = {plan, sv_operators(plan) + i, NULL};
         status = check_operator(&call);
     }
     return status;

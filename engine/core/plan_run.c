@@ -7,8 +7,7 @@ sv_status sv_plan_step(const void *memory, void *arena, uint32_t number) {
         number >= plan->operator_count) {
         return SV_BAD_ARGUMENT;
     }
-    const void *operators = sv_bytes(plan, plan->operators);
-    const sv_call call = {plan, (const sv_operator *)operators + number, arena};
+    const sv_call call = {plan, sv_operators(plan) + number, arena};
     sv_find_kernel(call.op)->run(&call);
     return SV_OK;
 }

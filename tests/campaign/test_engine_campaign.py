@@ -1,0 +1,38 @@
+"""The engine at length: random models, published models, mutated plans; counts are printed."""
+
+import numpy as np
+import pytest
+
+from tests.support.engine import MODEL_NAMES, MODELS, Micro, difference, edge_inputs, engine_of
+from tests.support.engine_cases import FAMILIES
+from tests.support.engine_compare import compare, fuzz
+from toolchain.plan.numbers import Status
+
+
+@pytest.mark.parametrize("family", sorted(FAMILIES))
+def test_operator(family):
+    cases, values = compare(family, range(1_000, 3_500))
+    print(f"\n{family}: 0 of {values} values differ, {cases} cases, seeds 1000-3499")
+
+
+@pytest.mark.parametrize("name", MODEL_NAMES)
+def test_model(name):
+    if not (MODELS / f"{name}.tflite").exists():
+        pytest.skip(f"{MODELS} is not there: the MLPerf Tiny models lie beside the project")
+    model = (MODELS / f"{name}.tflite").read_bytes()
+    engine, micro = engine_of(model), Micro(model)
+    shape = engine.plan.tensors[engine.plan.inputs[0]].shape
+    differing = values = 0
+    for inputs in edge_inputs(shape, np.random.default_rng(200), 200):
+        theirs = micro.run([inputs])
+        differing += difference(engine.run([inputs]), theirs)
+        values += theirs[0].size
+    print(f"\n{name}: {differing} of {values} values differ, 200 inputs")
+    assert differing == 0
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_mutated_plans(seed, tmp_path):
+    answers = fuzz(tmp_path, seed=1_000 + seed, count=50_000)
+    print(f"\nseed {1_000 + seed}: { ({status.name: count for status, count in answers.items()}) }")
+    assert answers[Status.OK] > 1_000

@@ -1,0 +1,252 @@
+"""Random int8 models of one operator, each made from a family's name and a seed."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from toolchain.tflite.dtype import DType
+from toolchain.tflite.model import Graph, Model, Operator, Quantization, Tensor
+from toolchain.tflite.options import (
+    Add,
+    Conv2D,
+    DepthwiseConv2D,
+    FullyConnected,
+    Mul,
+    Options,
+    Pool2D,
+    Softmax,
+    Sub,
+)
+from toolchain.tflite.slots import Activation, Padding
+from toolchain.tflite.writer import write
+
+Random = np.random.Generator
+ACTIVATIONS = (Activation.NONE, Activation.RELU, Activation.RELU6, Activation.RELU_N1_TO_1)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A model as bytes, and inputs for it."""
+
+    model: bytes
+    inputs: list[np.ndarray]
+
+
+def case(family: str, seed: int) -> Case:
+    rng = np.random.default_rng([seed, *family.encode()])
+    tensors, name, options, version = FAMILIES[family](rng)
+    *sources, _ = tensors
+    graph = Graph(
+        tuple(tensors),
+        (Operator(name, tuple(range(len(sources))), (len(sources),), version, options),),
+        tuple(number for number, tensor in enumerate(sources) if tensor.data is None),
+        (len(sources),),
+    )
+    inputs = [int8(rng, sources[number].shape) for number in graph.inputs]
+    return Case(write(Model((graph,), family)), inputs)
+
+
+def int8(rng: Random, shape: tuple[int, ...]) -> np.ndarray:
+    """Random bytes; now and then only the largest and the smallest."""
+    if rng.random() < 0.2:
+        return rng.choice(np.array([-128, 127], np.int8), size=shape)
+    return rng.integers(-128, 128, shape, np.int8)
+
+
+def scale(rng: Random, low: float = -6, high: float = 1) -> float:
+    return float(np.float32(2 ** rng.uniform(low, high)))
+
+
+def quantized(rng: Random) -> Quantization:
+    zero_points = (-128, 127, 0, int(rng.integers(-128, 128)), int(rng.integers(-128, 128)))
+    return Quantization((scale(rng),), (int(rng.choice(zero_points)),))
+
+
+def activation(name: str, shape: tuple[int, ...], quantization: Quantization) -> Tensor:
+    return Tensor(name, shape, DType.INT8, quantization)
+
+
+def length(rng: Random, largest: int) -> int:
+    return int(rng.integers(1, largest + 1))
+
+
+def weights(rng: Random, shape: tuple[int, ...], axis: int, *, per_channel: bool) -> Tensor:
+    count = shape[axis] if per_channel else 1
+    scales = tuple(scale(rng, -8, -4) for _ in range(count))
+    values = rng.integers(-127, 128, shape, np.int8)
+    return Tensor("w", shape, DType.INT8, Quantization(scales, (0,) * count, axis), bytes(values))
+
+
+def bias(rng: Random, source: Tensor, weight: Tensor, terms: int, channels: int) -> Tensor:
+    scales = tuple(
+        float(np.float32(source.quantization.scales[0]) * np.float32(one))
+        for one in weight.quantization.scales
+    )
+    reach = 4000 * max(1, round(terms**0.5))
+    values = rng.integers(-reach, reach, channels).astype("<i4")
+    quantization = Quantization(scales, (0,) * len(scales))
+    return Tensor("b", (channels,), DType.INT32, quantization, values.tobytes())
+
+
+def spread(rng: Random, source: Tensor, weight: Tensor, terms: int) -> Quantization:
+    """An output quantization under which sums of products neither vanish nor all saturate."""
+    unit = source.quantization.scales[0] * float(np.mean(weight.quantization.scales))
+    reach = unit * 5000 * terms**0.5
+    return Quantization(
+        (float(np.float32(reach / 2 ** rng.uniform(4, 9))),), quantized(rng).zero_points
+    )
+
+
+def image(rng: Random, channels: int) -> tuple[int, int, int, int]:
+    return (length(rng, 2), length(rng, 12), length(rng, 12), channels)
+
+
+def geometry(rng: Random, shape: tuple[int, ...], largest: int = 5) -> dict[str, Any]:
+    """A window with stride, dilation and padding, and the size that comes out."""
+    found: dict[str, Any] = {"padding": Padding(int(rng.integers(2)))}
+    found["kernel"] = (length(rng, largest), length(rng, largest))
+    found["stride"] = (length(rng, 3), length(rng, 3))
+    dilated = rng.random() < 0.3
+    found["dilation"] = (length(rng, 3), length(rng, 3)) if dilated else (1, 1)
+    reach = [(k - 1) * d + 1 for k, d in zip(found["kernel"], found["dilation"], strict=True)]
+    if any(need > have for need, have in zip(reach, shape[1:3], strict=True)):
+        found["padding"] = Padding.SAME
+    ends = [0, 0] if found["padding"] is Padding.SAME else [need - 1 for need in reach]
+    found["size"] = tuple(
+        -(-(have - end) // step)
+        for have, end, step in zip(shape[1:3], ends, found["stride"], strict=True)
+    )
+    return found
+
+
+def conv(rng: Random) -> tuple[list[Tensor], str, Options, int]:
+    channels, outputs = length(rng, 9), length(rng, 9)
+    shape = image(rng, channels)
+    g = geometry(rng, shape)
+    source = activation("x", shape, quantized(rng))
+    terms = prod(g["kernel"]) * channels
+    weight = weights(
+        rng, (outputs, *g["kernel"], channels), 0, per_channel=bool(rng.random() < 0.8)
+    )
+    target = activation("y", (shape[0], *g["size"], outputs), spread(rng, source, weight, terms))
+    options = Conv2D(
+        g["padding"],
+        stride_h=g["stride"][0],
+        stride_w=g["stride"][1],
+        dilation_h=g["dilation"][0],
+        dilation_w=g["dilation"][1],
+        activation=ACTIVATIONS[int(rng.integers(4))],
+    )
+    return (
+        [source, weight, bias(rng, source, weight, terms, outputs), target],
+        "CONV_2D",
+        options,
+        3,
+    )
+
+
+def depthwise(rng: Random) -> tuple[list[Tensor], str, Options, int]:
+    channels, times = length(rng, 36), int(rng.choice([1, 1, 2, 3, 8]))
+    outputs = channels * times
+    shape = image(rng, channels)
+    g = geometry(rng, shape)
+    source = activation("x", shape, quantized(rng))
+    terms = prod(g["kernel"])
+    weight = weights(rng, (1, *g["kernel"], outputs), 3, per_channel=bool(rng.random() < 0.8))
+    target = activation("y", (shape[0], *g["size"], outputs), spread(rng, source, weight, terms))
+    options = DepthwiseConv2D(
+        g["padding"],
+        stride_h=g["stride"][0],
+        stride_w=g["stride"][1],
+        dilation_h=g["dilation"][0],
+        dilation_w=g["dilation"][1],
+        depth_multiplier=times,
+        activation=ACTIVATIONS[int(rng.integers(4))],
+    )
+    sources = [source, weight, bias(rng, source, weight, terms, outputs)]
+    return [*sources, target], "DEPTHWISE_CONV_2D", options, 3
+
+
+def fully_connected(rng: Random) -> tuple[list[Tensor], str, Options, int]:
+    rows, depth, units = length(rng, 3), length(rng, 300), length(rng, 20)
+    source = activation("x", (rows, depth), quantized(rng))
+    weight = weights(rng, (units, depth), 0, per_channel=bool(rng.random() < 0.5))
+    target = activation("y", (rows, units), spread(rng, source, weight, depth))
+    options = FullyConnected(activation=ACTIVATIONS[int(rng.integers(4))])
+    sources = [source, weight, bias(rng, source, weight, depth, units)]
+    if rng.random() < 0.2:
+        sources.pop()
+    return [*sources, target], "FULLY_CONNECTED", options, 4
+
+
+def pool(name: str) -> Callable[[Random], tuple[list[Tensor], str, Options, int]]:
+    def make(rng: Random) -> tuple[list[Tensor], str, Options, int]:
+        shape = image(rng, length(rng, 9))
+        g = geometry(rng, shape)
+        ends = [0, 0] if g["padding"] is Padding.SAME else [k - 1 for k in g["kernel"]]
+        size = [
+            -(-(have - end) // step)
+            for have, end, step in zip(shape[1:3], ends, g["stride"], strict=True)
+        ]
+        quantization = quantized(rng)
+        options = Pool2D(
+            g["padding"],
+            stride_h=g["stride"][0],
+            stride_w=g["stride"][1],
+            filter_h=g["kernel"][0],
+            filter_w=g["kernel"][1],
+            activation=ACTIVATIONS[int(rng.integers(4))],
+        )
+        target = activation("y", (shape[0], *size, shape[3]), quantization)
+        return [activation("x", shape, quantization), target], name, options, 2
+
+    return make
+
+
+def softmax(rng: Random) -> tuple[list[Tensor], str, Options, int]:
+    shape = (length(rng, 3), length(rng, 30))
+    source = activation(
+        "x", shape, Quantization((scale(rng, -7, 1),), (int(rng.integers(-128, 128)),))
+    )
+    target = activation("y", shape, Quantization((1 / 256,), (-128,)))
+    return [source, target], "SOFTMAX", Softmax(float(rng.choice([1.0, 1.0, 0.5, 2.0]))), 2
+
+
+def binary(name: str, kind: type[Add | Sub | Mul]) -> Callable[[Random], Any]:
+    def make(rng: Random) -> tuple[list[Tensor], str, Options, int]:
+        shape = tuple(length(rng, 6) for _ in range(length(rng, 4)))
+        left, right = shape, shape
+        if rng.random() < 0.4:
+            left = tuple(1 if rng.random() < 0.3 else one for one in shape)
+            right = tuple(
+                have if one == 1 else (1 if rng.random() < 0.4 else have)
+                for one, have in zip(left, shape, strict=True)
+            )
+        x, y = quantized(rng), quantized(rng)
+        reach = max(x.scales[0], y.scales[0]) if kind is not Mul else x.scales[0] * y.scales[0] * 64
+        out = Quantization(
+            (float(np.float32(reach * 2 ** rng.uniform(-2, 3))),), quantized(rng).zero_points
+        )
+        options = kind(activation=ACTIVATIONS[int(rng.integers(4))])
+        tensors = [activation("a", left, x), activation("b", right, y), activation("y", shape, out)]
+        if rng.random() < 0.2:
+            tensors[1] = Tensor("b", right, DType.INT8, y, bytes(int8(rng, right)))
+        return tensors, name, options, 2
+
+    return make
+
+
+FAMILIES: dict[str, Callable[[Random], tuple[list[Tensor], str, Options, int]]] = {
+    "add": binary("ADD", Add),
+    "average_pool": pool("AVERAGE_POOL_2D"),
+    "conv": conv,
+    "depthwise": depthwise,
+    "fully_connected": fully_connected,
+    "max_pool": pool("MAX_POOL_2D"),
+    "mul": binary("MUL", Mul),
+    "softmax": softmax,
+    "sub": binary("SUB", Sub),
+}

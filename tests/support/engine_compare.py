@@ -1,0 +1,42 @@
+"""Many random cases against a reference, and many mutated plans against the sanitizers."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import numpy as np
+
+from engine.host.build import FUZZ_PLANS, build
+from tests.support.engine import Micro, difference, engine_of
+from tests.support.engine_cases import FAMILIES, case
+from toolchain.lowering.lower import lower
+from toolchain.plan.encode import encode
+from toolchain.plan.numbers import Status
+from toolchain.tflite.reader import read
+
+
+def compare(family: str, seeds: range) -> tuple[int, int]:
+    """Cases and values compared with TFLite Micro; fails at the first that differs."""
+    values = levels = 0
+    for seed in seeds:
+        made = case(family, seed)
+        mine, theirs = engine_of(made.model).run(made.inputs), Micro(made.model).run(made.inputs)
+        assert difference(mine, theirs) == 0, f"{family}, seed {seed}"
+        values += theirs[0].size
+        levels += len(np.unique(theirs[0]))
+    assert levels > 2 * len(seeds), "most outputs are constant: the cases say nothing"
+    return len(seeds), values
+
+
+def fuzz(folder: Path, seed: int, count: int) -> dict[Status, int]:
+    """Mutate plans of every operator under ASan and UBSan; how often each status was answered."""
+    paths = []
+    for family in FAMILIES:
+        for number in range(4):
+            plan = encode(lower(read(case(family, number).model)))
+            paths.append(folder / f"{family}-{number}.plan")
+            paths[-1].write_bytes(plan)
+    command = [build(FUZZ_PLANS), str(seed), str(count), *paths]
+    told = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert told.returncode == 0, told.stderr[-4000:]
+    return dict(zip(Status, json.loads(told.stdout), strict=True))
