@@ -96,6 +96,11 @@ class OutboxModel(RuleBasedStateMachine):
         if self.config.commit_interval_ms == 0 and self.outbox.healthy:
             assert not self.outbox._hot, "it is durable before it can be taken"
 
+    @rule(sizes=st.lists(st.integers(20, 100), min_size=4, max_size=10))
+    def put_many(self, sizes: list[int]) -> None:
+        for size in sizes:
+            self.put(1, size)
+
     @rule()
     def take(self) -> None:
         taken = self.outbox.take(self.now_ms)

@@ -244,6 +244,13 @@ def test_no_shape_of_document_reaches_a_local_key(wanted: Any) -> None:
     assert all("on the device itself only" in text for text in admitted.errors.values())
 
 
+def test_what_was_accepted_by_an_older_version_reaches_no_local_key_either() -> None:
+    accepted = {"pipelines": {"cam": {"delegate": "/tmp/evil", "threads": 2}}}
+    admitted = admit(FILES, {"pipelines": {"cam": 5}}, accepted)
+    assert admitted.config.pipelines["cam"].threads == 2
+    assert admitted.config.pipelines["cam"].delegate == "/opt/delegate.so"
+
+
 def test_a_new_pipeline_gets_the_defaults_of_local_keys() -> None:
     evil = {"delegate": "/tmp/e.so", "source": {"kind": "picamera2", "python": "/tmp/e"}}
     admitted = admit(FILES, {"pipelines": {"new": NEW | evil}}, {})

@@ -215,6 +215,15 @@ def test_a_row_on_its_way_that_is_evicted_still_arrives_and_is_no_loss() -> None
     assert it.rows == it.bytes == 0
 
 
+def test_rows_that_wait_in_memory_are_not_read_back_a_second_time() -> None:
+    it = outbox()
+    fill(it, 1)
+    it.commit(0)
+    fill(it, 5)
+    it.commit(0)
+    assert drain(it) == [1, 2, 3, 4, 5, 6]
+
+
 def test_half_of_the_window_is_kept_for_live_rows() -> None:
     store = FakeStore()
     it = outbox(store, replace(CONFIG, window=10))
@@ -249,6 +258,8 @@ def test_acknowledged_rows_are_forgotten_together() -> None:
     it.tend(1)
     assert store.calls.count("delete") == 1
     assert store.rows == {}
+    it.tend(2 * TIDY_INTERVAL_MS)
+    assert store.calls.count("delete") == 1, "and only once"
 
 
 def test_rows_that_were_acknowledged_but_not_forgotten_come_again_only_after_a_crash() -> None:
