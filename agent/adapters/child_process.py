@@ -63,7 +63,11 @@ class ChildProcess:
         """Send, or keep until the socket takes it."""
         if self._closed_at is not None:
             return
-        self._backlog += frame(to_tree(message))
+        try:
+            self._backlog += frame(to_tree(message))
+        except ChannelError as error:
+            self._close(str(error))
+            return
         if len(self._backlog) > BACKLOG_LIMIT_BYTES:
             self._close("it does not read what it is sent")
         self.flush()

@@ -70,7 +70,7 @@ class MqttLink:
         self._backoff = backoff or Backoff()
         self._protocol = mqtt.MQTTv311 if config.protocol == "3.1.1" else MQTTProtocolVersion.MQTTv5
         self._rows: dict[int, int | None] = {}
-        self._answered: set[int] = set()
+        self._answered: dict[int, str | None] = {}
         self._rows_lock = threading.Lock()
         self._lost = threading.Event()
         self._stopping = threading.Event()
@@ -94,13 +94,11 @@ class MqttLink:
         if info.rc == mqtt.MQTT_ERR_QUEUE_SIZE:
             return  # its id is still in use by a message of 65,535 publications ago
         with self._rows_lock:
-            answered = info.mid in self._answered
-            if answered:
-                self._answered.remove(info.mid)
-            else:
+            if info.mid not in self._answered:
                 self._rows[info.mid] = message.row_id
-        if answered and message.row_id is not None:
-            self._notify(Delivered(message.row_id))
+                return
+            refused = self._answered.pop(info.mid)
+        self._answer(message.row_id, refused)
 
     def subscribe(self, filters: tuple[str, ...]) -> None:
         """Ask for topics with QoS 1."""
@@ -247,13 +245,17 @@ class MqttLink:
         self._notify(Received(topic, bytes(message.payload)))
 
     def _on_publish(
-        self, _: mqtt.Client, __: object, mid: int, ___: ReasonCode, ____: object
+        self, _: mqtt.Client, __: object, mid: int, code: ReasonCode, ___: object
     ) -> None:
         self.alive_at = time.monotonic()
+        refused = str(code) if code.is_failure else None
         with self._rows_lock:
             if mid not in self._rows:
-                self._answered.add(mid)
+                self._answered[mid] = refused
                 return
             row_id = self._rows.pop(mid)
+        self._answer(row_id, refused)
+
+    def _answer(self, row_id: int | None, refused: str | None) -> None:
         if row_id is not None:
-            self._notify(Delivered(row_id))
+            self._notify(Delivered(row_id, refused))

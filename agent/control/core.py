@@ -115,8 +115,7 @@ class Agent:
             case Received():
                 return self._received(event, now)
             case Delivered():
-                self._outbox.acknowledge(event.row_id)
-                return []
+                return self._delivery.delivered(event)
             case ChildSaid():
                 return self._child_said(event, now)
             case ChildEnded():

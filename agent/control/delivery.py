@@ -2,7 +2,7 @@
 
 from agent.channel.messages import Answer
 from agent.control import reports
-from agent.control.events import Action, Log, Now, Publish
+from agent.control.events import Action, Delivered, Log, Now, Publish
 from agent.control.pipelines import Pipeline
 from agent.errors import StorageError
 from agent.outbox.outbox import Outbox
@@ -11,6 +11,8 @@ from broker.contract.messages import encode
 from broker.contract.topics import ResultsChannel, Topics
 
 LATE = b',"late":true}'
+REFUSED = ""
+"""Stands for every pipeline, where its name would in what is troubled."""
 
 MAX_RESULT_BYTES = MAX_JSON_BYTES - len(LATE)
 """No reader of the contract takes more, and a broker that closes the link on it would do so again
@@ -39,12 +41,20 @@ class Delivery:
         self._troubled.discard(name)
         return []
 
+    def delivered(self, event: Delivered) -> list[Action]:
+        """Let a row go; one that the broker refused is counted as dropped."""
+        self._outbox.acknowledge(event.row_id)
+        if event.refused is not None:
+            return self._drop(REFUSED, f"the broker refused them: {event.refused}")
+        self._troubled.discard(REFUSED)
+        return []
+
     def _drop(self, name: str, reason: str) -> list[Action]:
         self._outbox.dropped += 1
         if name in self._troubled:
             return []
         self._troubled.add(name)
-        return [Log("error", f"results of {name} are dropped: {reason}")]
+        return [Log("error", f"results{name and f' of {name}'} are dropped: {reason}")]
 
     def publishable(self, now: Now) -> list[Action]:
         """Return the results that may go out now, each with its row's id."""

@@ -49,9 +49,14 @@ class Received:
 
 @dataclass(frozen=True)
 class Delivered:
-    """The broker acknowledged the publication of an outbox row."""
+    """The broker answered the publication of an outbox row.
+
+    Attributes:
+        refused: why the broker does not want it, as MQTT 5 can say; it will not do so later either.
+    """
 
     row_id: int
+    refused: str | None = None
 
 
 @dataclass(frozen=True)

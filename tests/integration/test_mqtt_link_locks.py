@@ -81,3 +81,22 @@ def test_a_message_that_paho_could_not_take_is_never_taken_for_delivered(early: 
     if not early:
         link._on_publish(None, None, 7, SUCCESS, None)
     assert events == [Delivered(1)]
+
+
+def test_a_refusal_is_not_taken_for_a_delivery() -> None:
+    events: list[object] = []
+    link = MqttLink(BrokerConfig(), "client", WILL, events.append)
+
+    class Paho:
+        def publish(self, *_: object, **__: object) -> SimpleNamespace:
+            return SimpleNamespace(mid=7, rc=mqtt.MQTT_ERR_SUCCESS)
+
+    link._client = Paho()
+    link.publish(Publish("t", b"x", retain=False, row_id=1))
+    denied = mqtt.ReasonCode(mqtt.PacketTypes.PUBACK, "Not authorized")
+    link._on_publish(None, None, 7, denied, None)
+    assert events == [Delivered(1, refused="Not authorized")]
+    nobody = mqtt.ReasonCode(mqtt.PacketTypes.PUBACK, "No matching subscribers")
+    link.publish(Publish("t", b"x", retain=False, row_id=2))
+    link._on_publish(None, None, 7, nobody, None)
+    assert events[1:] == [Delivered(2)]

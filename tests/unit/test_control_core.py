@@ -336,6 +336,19 @@ def test_a_disk_that_refuses_sequences_costs_results_and_one_line_not_the_agent(
     assert len(rig.send_out()) == 1
 
 
+def test_what_the_broker_refuses_is_counted_and_said_once() -> None:
+    rig = Rig()
+    rig.link_up()
+    rig.serve()
+    for _ in range(5):
+        rig.answer()
+        for row in rig.send_out():
+            rig.handle(Delivered(row.row_id, refused="Not authorized"))
+    assert (rig.outbox.rows, rig.outbox.dropped) == (0, 5)
+    said = [log.text for log in rig.logs if log.level == "error"]
+    assert said == ["results are dropped: the broker refused them: Not authorized"]
+
+
 def test_the_wall_clock_changes_nothing_but_stamps() -> None:
     runs = []
     for jump_ms in (0, -(10**12), 10**12):
