@@ -136,7 +136,7 @@ static sv_status check_operator(const sv_call *call) {
     if (op->input_count < kernel->inputs_min || op->input_count > kernel->inputs_max ||
         op->output_count != 1 || op->operands > call->plan->operand_count ||
         count > call->plan->operand_count - op->operands ||
-        !sv_has_constants(call, op->parameters, 1, 4) ||
+        op->parameters % 4 != 0 ||
         !sv_has_constants(call, op->parameters, kernel->parameter_bytes, 1)) {
         return SV_BAD_OPERATOR;
     }

@@ -6,7 +6,7 @@
 #include "core/crc32.h"
 #include "selvedge/engine.h"
 
-enum { STATUSES = 13, MAX_SEEDS = 64 };
+enum { STATUSES = 13, MAX_SEEDS = 1024 };
 
 static uint64_t state;
 
@@ -33,17 +33,24 @@ static uint32_t odd_number(uint32_t old) {
     }
 }
 
-/* Half of the changes go to the records in front, which say what is done with the rest. */
-static void mutate(uint8_t *plan, size_t length, uint32_t records) {
-    const uint32_t end = chance(2) && records < length ? records : (uint32_t)length;
+/* Most changes go to the records in front and to the parameters, which are the last constants:
+ * they say what is done with the rest. */
+static void mutate(uint8_t *plan, size_t length, const sv_plan *original) {
+    const uint32_t constants_end = original->constants + original->constants_bytes;
+    uint32_t start = 0, end = (uint32_t)length;
+    if (original->length == length && chance(3)) {
+        const int is_record = chance(2) != 0;
+        start = is_record ? 0 : constants_end - 80u;
+        end = is_record ? original->constants : constants_end;
+    }
     const uint32_t size = 1u << chance(3);
-    const uint32_t at = chance(end) / size * size;
+    const uint32_t at = (start + chance(end - start)) / size * size;
     uint32_t value = 0;
     if (at + size > length) {
         return;
     }
     if (chance(8) == 0) { /* the same bytes as elsewhere: exchanged offsets, doubled operators */
-        memmove(plan + at, plan + chance(end - size + 1) / size * size, size);
+        memmove(plan + at, plan + chance((uint32_t)length - size + 1) / size * size, size);
         return;
     }
     memcpy(&value, plan + at, size);
@@ -58,7 +65,7 @@ static sv_status try_one(const uint8_t *seed, size_t length, uint32_t arena_byte
     uint8_t *arena = exact(arena_bytes);
     memcpy(plan, seed, kept);
     for (uint32_t changes = 1 + chance(4); changes > 0 && kept >= 64; changes--) {
-        mutate(plan, kept, original->constants);
+        mutate(plan, kept, original);
     }
     sv_plan *header = (sv_plan *)(void *)plan;
     if (kept >= sizeof *header && header->length <= kept && header->length >= 16 && chance(100)) {

@@ -6,11 +6,16 @@
 
 extern const sv_kernel sv_add_s8;
 extern const sv_kernel sv_average_pool2d_s8;
+extern const sv_kernel sv_concatenation;
 extern const sv_kernel sv_conv2d_s8;
 extern const sv_kernel sv_depthwise_conv2d_s8;
+extern const sv_kernel sv_dequantize_s8_f32;
 extern const sv_kernel sv_fully_connected_s8;
 extern const sv_kernel sv_max_pool2d_s8;
+extern const sv_kernel sv_mean_s8;
 extern const sv_kernel sv_mul_s8;
+extern const sv_kernel sv_pad_s8;
+extern const sv_kernel sv_quantize_f32_s8;
 extern const sv_kernel sv_softmax_s8;
 extern const sv_kernel sv_table_s8;
 

@@ -4,11 +4,16 @@
 const sv_kernel *const sv_kernels[] = {
     &sv_add_s8,
     &sv_average_pool2d_s8,
+    &sv_concatenation,
     &sv_conv2d_s8,
     &sv_depthwise_conv2d_s8,
+    &sv_dequantize_s8_f32,
     &sv_fully_connected_s8,
     &sv_max_pool2d_s8,
+    &sv_mean_s8,
     &sv_mul_s8,
+    &sv_pad_s8,
+    &sv_quantize_f32_s8,
     &sv_softmax_s8,
     &sv_table_s8,
 };

@@ -11,12 +11,14 @@ from toolchain.tflite.dtype import DType
 from toolchain.tflite.model import Graph, Model, Operator, Quantization, Tensor
 from toolchain.tflite.options import (
     Add,
+    Concatenation,
     Conv2D,
     DepthwiseConv2D,
     FullyConnected,
     Mul,
     Options,
     Pool2D,
+    Reducer,
     Softmax,
     Sub,
 )
@@ -45,8 +47,18 @@ def case(family: str, seed: int) -> Case:
         tuple(number for number, tensor in enumerate(sources) if tensor.data is None),
         (len(sources),),
     )
-    inputs = [int8(rng, sources[number].shape) for number in graph.inputs]
+    inputs = [values(rng, sources[number]) for number in graph.inputs]
     return Case(write(Model((graph,), family)), inputs)
+
+
+def values(rng: Random, tensor: Tensor) -> np.ndarray:
+    """Random values; floats also beyond what the output can hold, and on halves of its steps."""
+    if tensor.dtype is DType.INT8:
+        return int8(rng, tensor.shape)
+    halves = rng.integers(-400, 400, tensor.shape) / 2
+    return np.where(rng.random(tensor.shape) < 0.5, halves, rng.normal(0, 60, tensor.shape)).astype(
+        np.float32
+    )
 
 
 def int8(rng: Random, shape: tuple[int, ...]) -> np.ndarray:
@@ -239,8 +251,94 @@ def binary(name: str, kind: type[Add | Sub | Mul]) -> Callable[[Random], Any]:
     return make
 
 
+def table(
+    name: str, version: int, *, rescales: bool = True, fixed: bool = False
+) -> Callable[[Random], Any]:
+    def make(rng: Random) -> tuple[list[Tensor], str, Options | None, int]:
+        shape = tuple(length(rng, 6) for _ in range(length(rng, 4)))
+        x = Quantization((scale(rng, -7, 0),), quantized(rng).zero_points)
+        factor = float(np.float32(x.scales[0] * 2 ** rng.uniform(-2, 2)))
+        y = Quantization((factor,), quantized(rng).zero_points) if rescales else x
+        y = Quantization((1 / 256,), (-128,)) if fixed else y
+        return [activation("x", shape, x), activation("y", shape, y)], name, None, version
+
+    return make
+
+
+def quantize(rng: Random) -> tuple[list[Tensor], str, None, int]:
+    shape = (length(rng, 4), length(rng, 60))
+    source = Tensor("x", shape, DType.FLOAT32)
+    scales = (float(rng.choice([1.0, 0.5, scale(rng)])),)
+    return (
+        [source, activation("y", shape, Quantization(scales, quantized(rng).zero_points))],
+        ("QUANTIZE"),
+        None,
+        1,
+    )
+
+
+def dequantize(rng: Random) -> tuple[list[Tensor], str, None, int]:
+    shape = (length(rng, 4), length(rng, 60))
+    source = activation("x", shape, quantized(rng))
+    return [source, Tensor("y", shape, DType.FLOAT32)], "DEQUANTIZE", None, 2
+
+
+def constant(values: Any) -> Tensor:
+    array = np.array(values, "<i4")
+    return Tensor("c", array.shape, DType.INT32, None, array.tobytes())
+
+
+def pad(name: str) -> Callable[[Random], Any]:
+    def make(rng: Random) -> tuple[list[Tensor], str, None, int]:
+        shape = tuple(length(rng, 5) for _ in range(4))
+        around = rng.integers(0, 4, (4, 2))
+        x = quantized(rng)
+        target = tuple(int(n + a + b) for n, (a, b) in zip(shape, around, strict=True))
+        sources = [activation("x", shape, x), constant(around)]
+        if name == "PADV2":
+            sources.append(Tensor("v", (1,), DType.INT8, x, bytes(int8(rng, (1,)))))
+        return [*sources, activation("y", target, x)], name, None, 1
+
+    return make
+
+
+def mean(rng: Random) -> tuple[list[Tensor], str, Options, int]:
+    shape = tuple(length(rng, 9) for _ in range(4))
+    axes = [[1, 2], [1], [2], [3], [-1], [1, 2, 3], [2, 1]][int(rng.integers(7))]
+    keep = bool(rng.random() < 0.5)
+    around = {axis % 4 for axis in axes}
+    target = tuple(1 if d in around else n for d, n in enumerate(shape) if keep or d not in around)
+    x = quantized(rng)
+    same = rng.random() < 0.3
+    factor = float(np.float32(x.scales[0] * 2 ** rng.uniform(-2, 1)))
+    y = x if same else Quantization((factor,), quantized(rng).zero_points)
+    sources = [activation("x", shape, x), constant(axes)]
+    return [*sources, activation("y", target, y)], "MEAN", Reducer(keep), 2
+
+
+def concatenation(rng: Random) -> tuple[list[Tensor], str, Options, int]:
+    shape, axis = [length(rng, 5) for _ in range(4)], int(rng.integers(-4, 4))
+    x = quantized(rng)
+    sources = []
+    for number in range(int(rng.integers(2, 5))):
+        shape[axis] = length(rng, 5)
+        sources.append(activation(f"x{number}", tuple(shape), x))
+    shape[axis] = sum(source.shape[axis] for source in sources)
+    return [*sources, activation("y", tuple(shape), x)], "CONCATENATION", Concatenation(axis), 2
+
+
 FAMILIES: dict[str, Callable[[Random], tuple[list[Tensor], str, Options, int]]] = {
     "add": binary("ADD", Add),
+    "concatenation": concatenation,
+    "dequantize": dequantize,
+    "logistic": table("LOGISTIC", 2, fixed=True),
+    "mean": mean,
+    "pad": pad("PAD"),
+    "padv2": pad("PADV2"),
+    "quantize": quantize,
+    "relu": table("RELU", 2),
+    "relu6": table("RELU6", 2, rescales=False),
+    "requantize": table("QUANTIZE", 2),
     "average_pool": pool("AVERAGE_POOL_2D"),
     "conv": conv,
     "depthwise": depthwise,

@@ -115,13 +115,13 @@ class Table(Record):
 
 @dataclass(frozen=True, slots=True)
 class Mean(Record):
-    """MEAN over the dimensions whose bits are set in `axes`."""
+    """MEAN over the middle of [outer, count, inner]."""
 
     multiplier: I32
-    shift: I8
-    low: I8
-    high: I8
-    axes: U8
+    shift: I32
+    outer: U32
+    count: U32
+    inner: U32
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +139,9 @@ class Pad(Record):
 
 @dataclass(frozen=True, slots=True)
 class Concatenation(Record):
-    """CONCATENATION of tensors of one type and quantization."""
+    """CONCATENATION of tensors of one type and quantization, each seen as [outer, rest]."""
 
-    axis: U32
+    outer: U32
 
 
 @dataclass(frozen=True, slots=True)

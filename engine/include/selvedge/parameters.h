@@ -82,21 +82,23 @@ typedef struct SV_MAY_ALIAS sv_table_parameters {
     uint32_t table; /* int8[256], by the input's byte taken as unsigned */
 } sv_table_parameters;
 
+/* The input is seen as [outer, count, inner], and averaged over the middle. */
 typedef struct SV_MAY_ALIAS sv_mean_parameters {
     int32_t multiplier;
-    int8_t shift;
-    int8_t low;
-    int8_t high;
-    uint8_t axes; /* bit d: dimension d is averaged over */
+    int32_t shift;
+    uint32_t outer;
+    uint32_t count;
+    uint32_t inner;
 } sv_mean_parameters;
 
 typedef struct SV_MAY_ALIAS sv_pad_parameters {
-    uint32_t before[6];
+    uint32_t before[6]; /* how far the input lies from the start of each dimension */
     int32_t value;
 } sv_pad_parameters;
 
+/* Each input is seen as [outer, its bytes / outer]. */
 typedef struct SV_MAY_ALIAS sv_concatenation_parameters {
-    uint32_t axis;
+    uint32_t outer;
 } sv_concatenation_parameters;
 
 #endif

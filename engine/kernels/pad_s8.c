@@ -1,0 +1,54 @@
+/* PAD and PADV2, int8. */
+#include "core/checks.h"
+#include "core/kernel.h"
+#include "selvedge/parameters.h"
+
+static sv_status check(const sv_call *call) {
+    const sv_pad_parameters *p = sv_parameters(call);
+    const sv_tensor *input = sv_input(call, 0);
+    const sv_tensor *output = sv_output(call, 0);
+    if (!sv_are_s8(call) || input->rank != output->rank || input->rank < 1) {
+        return SV_BAD_SHAPE;
+    }
+    for (uint32_t d = 0; d < SV_MAX_RANK; d++) {
+        if ((uint64_t)p->before[d] + input->dims[d] > output->dims[d]) {
+            return SV_BAD_SHAPE;
+        }
+    }
+    return p->value >= -128 && p->value <= 127 ? SV_OK : SV_BAD_PARAMETER;
+}
+
+static void run(const sv_call *call) {
+    const sv_pad_parameters *p = sv_parameters(call);
+    const sv_tensor *input = sv_input(call, 0);
+    const sv_tensor *output = sv_output(call, 0);
+    const int8_t *source = sv_read(call, input);
+    int8_t *target = sv_write(call, output);
+    uint32_t at[SV_MAX_RANK] = {0};
+    const uint32_t last = input->rank - 1u;
+    const uint32_t row = input->dims[last];
+    memset(target, (int)p->value, output->bytes);
+    for (uint32_t left = input->bytes / row; left > 0; left--, source += row) {
+        size_t offset = 0;
+        for (uint32_t d = 0; d <= last; d++) {
+            offset = offset * output->dims[d] + p->before[d] + at[d];
+        }
+        memcpy(target + offset, source, row);
+        for (uint32_t d = last; d-- > 0;) {
+            if (++at[d] < input->dims[d]) {
+                break;
+            }
+            at[d] = 0;
+        }
+    }
+}
+
+const sv_kernel sv_pad_s8 = {
+    .opcode = SV_PAD_S8,
+    .version = 1,
+    .inputs_min = 1,
+    .inputs_max = 1,
+    .parameter_bytes = sizeof(sv_pad_parameters),
+    .check = check,
+    .run = run,
+};
