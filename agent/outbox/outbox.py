@@ -24,6 +24,7 @@ LATE_MS = 1000
 TIDY_INTERVAL_MS = 60_000
 RETRY_MS = 1000
 """The shortest time between two attempts on a disk that refuses."""
+RETRY_MOST_MS = 5000
 
 FORGET_AT = 4096
 """So many acknowledged rows are deleted in one write."""
@@ -131,7 +132,7 @@ class Outbox:
         fresh = [*self._hot_flying.values(), *self._hot]
         try:
             if fresh:
-                self._append(fresh, now_ms)
+                self._append(fresh)
                 self._cool(fresh)
             self._keep_within_disk()
         except StorageError:
@@ -161,7 +162,8 @@ class Outbox:
 
     def _suffer(self, now_ms: int) -> None:
         self.healthy = False
-        self._retry_ms = now_ms + max(self._config.commit_interval_ms, RETRY_MS)
+        wanted_ms = min(self._config.commit_interval_ms, RETRY_MOST_MS)
+        self._retry_ms = now_ms + max(wanted_ms, RETRY_MS)
 
     def _oldest_hot(self) -> Row | None:
         for row in self._hot_flying.values():
@@ -180,11 +182,11 @@ class Outbox:
         known = self._cold_flying.keys() | self._done
         self._waiting.extend(row for row in rows if row.id not in known)
 
-    def _append(self, fresh: list[Row], now_ms: int) -> None:
+    def _append(self, fresh: list[Row]) -> None:
         highest = max(row.priority for row in fresh)
         while True:
             try:
-                self._store.append(fresh, self._clock(now_ms))
+                self._store.append(fresh)
             except FullError:
                 # rows that went leave gaps, not whole pages; it can take more than their size
                 share_bytes = max(self._hot_bytes, self._disk_bytes // EVICT_SHARE)

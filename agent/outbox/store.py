@@ -28,7 +28,8 @@ class Contents:
     """What a store holds when it is opened.
 
     Attributes:
-        clock_ms: the outbox's clock when it was last written.
+        last_id: the largest id of a row; 0 without rows.
+        clock_ms: when the last row came, on the outbox's clock; 0 without rows.
         sequences: the first sequence of each pipeline that was never given out.
     """
 
@@ -49,7 +50,7 @@ class Store(Protocol):
     def contents(self) -> Contents:
         """Say what is there."""
 
-    def append(self, rows: Sequence[Row], clock_ms: int) -> None:
+    def append(self, rows: Sequence[Row]) -> None:
         """Make rows durable."""
 
     def delete(self, ids: Iterable[int]) -> None:

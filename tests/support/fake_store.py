@@ -20,23 +20,22 @@ class FakeStore:
         self.limit_bytes = limit_bytes
         self.rows: dict[int, Row] = {}
         self.reserved: dict[str, int] = {}
-        self.clock_ms = self.last_id = 0
         self.calls: list[str] = []
 
     def contents(self) -> Contents:
         self._call("contents")
         size = sum(len(row.payload) for row in self.rows.values())
-        return Contents(len(self.rows), size, self.last_id, self.clock_ms, dict(self.reserved))
+        last_id = max(self.rows, default=0)
+        clock_ms = max((row.at_ms for row in self.rows.values()), default=0)
+        return Contents(len(self.rows), size, last_id, clock_ms, dict(self.reserved))
 
-    def append(self, rows: Sequence[Row], clock_ms: int) -> None:
+    def append(self, rows: Sequence[Row]) -> None:
         self._call("append")
         held = sum(len(row.payload) for row in self.rows.values())
         if held + sum(len(row.payload) for row in rows) > self.limit_bytes:
             raise FullError("fake: full")
         for row in rows:
             self.rows.setdefault(row.id, replace(row, gone=False))
-        self.clock_ms = clock_ms
-        self.last_id = max(self.last_id, *(row.id for row in rows))
 
     def delete(self, ids: Iterable[int]) -> None:
         self._call("delete")

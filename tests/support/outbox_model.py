@@ -12,6 +12,7 @@ from agent.outbox.outbox import Outbox
 from agent.outbox.store import Row, Store
 
 HOT, STRANDED = 1500, 3000
+REAL_BOUNDS = module.HOT_LIMIT_BYTES, module.STRANDED_LIMIT_BYTES
 CALLS = ["append", "delete", "load", "evict", "expire", "reserve"]
 CONFIGS = st.builds(
     OutboxConfig,
@@ -204,6 +205,12 @@ class OutboxModel(RuleBasedStateMachine):
         assert waiting <= STRANDED + 400
 
     def teardown(self) -> None:
+        try:
+            self.settle()
+        finally:
+            module.HOT_LIMIT_BYTES, module.STRANDED_LIMIT_BYTES = REAL_BOUNDS
+
+    def settle(self) -> None:
         """With a disk that works again everything arrives but what was counted as dropped."""
         self.disk_recovers()
         if not hasattr(self, "outbox"):

@@ -17,8 +17,6 @@ CREATE TABLE rows (
     at_ms INTEGER NOT NULL, payload BLOB NOT NULL
 );
 CREATE TABLE sequences (pipeline TEXT PRIMARY KEY, next INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE clock (at_ms INTEGER NOT NULL, last_id INTEGER NOT NULL);
-INSERT INTO clock VALUES (0, 0);
 """
 
 
@@ -62,14 +60,11 @@ class SqliteStore:
         with self._translated():
             return _contents(self._db)
 
-    def append(self, rows: Sequence[Row], clock_ms: int) -> None:
+    def append(self, rows: Sequence[Row]) -> None:
         """Make rows durable."""
         values = [(row.id, row.pipeline, row.priority, row.at_ms, row.payload) for row in rows]
         with self._transaction():
             self._db.executemany("INSERT OR IGNORE INTO rows VALUES (?, ?, ?, ?, ?)", values)
-            self._db.execute(
-                "UPDATE clock SET at_ms = ?, last_id = ?", (clock_ms, max(row.id for row in rows))
-            )
 
     def delete(self, ids: Iterable[int]) -> None:
         """Forget rows."""
@@ -223,9 +218,9 @@ def _begun_anew(path: Path) -> sqlite3.Connection:
 
 
 def _contents(db: sqlite3.Connection) -> Contents:
-    rows, size_bytes, last_id = db.execute(
-        "SELECT count(*), coalesce(sum(length(payload)), 0), coalesce(max(id), 0) FROM rows"
+    rows, size_bytes, last_id, clock_ms = db.execute(
+        "SELECT count(*), coalesce(sum(length(payload)), 0), coalesce(max(id), 0),"
+        " coalesce(max(at_ms), 0) FROM rows"
     ).fetchone()
-    clock_ms, last_known_id = db.execute("SELECT at_ms, last_id FROM clock").fetchone()
     sequences = dict(db.execute("SELECT pipeline, next FROM sequences"))
-    return Contents(rows, size_bytes, max(last_id, last_known_id), clock_ms, sequences)
+    return Contents(rows, size_bytes, last_id, clock_ms, sequences)
