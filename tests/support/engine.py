@@ -62,6 +62,10 @@ class Engine:
         raw = (ctypes.c_char * record.size_bytes).from_address(address)
         return np.frombuffer(raw, _DTYPES[record.dtype]).reshape(record.shape)
 
+    def step(self, number: int) -> None:
+        status = library().sv_plan_step(self._plan.address, self._arena.address, number)
+        assert Status(status) is Status.OK
+
     def run(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         for number, values in zip(self.plan.inputs, inputs, strict=True):
             self.tensor(number)[...] = values

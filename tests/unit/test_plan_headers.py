@@ -1,0 +1,103 @@
+"""The engine's headers and the toolchain say the same about plans."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from toolchain.plan import parameters as p
+from toolchain.plan.layout import Header, OperatorRecord, TensorRecord
+from toolchain.plan.numbers import (
+    ALIGNMENT_BYTES,
+    MAX_RANK,
+    UINT8_OUTSIDE,
+    VERSION,
+    Opcode,
+    Place,
+    Rounding,
+    Status,
+    Target,
+)
+from toolchain.plan.records import layout
+from toolchain.tflite.dtype import DType
+
+HEADERS = Path(__file__).parents[2] / "engine" / "include" / "selvedge"
+TEXT = "".join((HEADERS / name).read_text() for name in ("plan.h", "parameters.h", "status.h"))
+CODE = re.sub(r"/\*.*?\*/", "", TEXT, flags=re.DOTALL)
+FORMATS = {
+    "int8_t": "b",
+    "uint8_t": "B",
+    "uint16_t": "H",
+    "int32_t": "i",
+    "uint32_t": "I",
+    "float": "f",
+}
+
+
+def enumeration(name: str) -> dict[str, int]:
+    body = re.search(rf"enum {name} {{(.*?)}}", CODE, re.DOTALL).group(1)
+    return {key: int(value) for key, value in re.findall(r"SV_(\w+) = (\d+)", body)}
+
+
+def struct_format(name: str) -> str:
+    body = re.search(rf"struct SV_MAY_ALIAS {name} {{(.*?)}}", CODE, re.DOTALL).group(1)
+    found = ""
+    for kind, field, count in re.findall(r"(\w+) (\w+)(?:\[(\w+)\])?;", body):
+        times = {"": 1, "SV_MAX_RANK": MAX_RANK}.get(count) or int(count)
+        one = FORMATS.get(kind) or struct_format(kind)
+        found += "4s" if (kind, field) == ("uint8_t", "magic") else one * times
+    return found
+
+
+@pytest.mark.parametrize(
+    ("name", "mirror"),
+    [("sv_status", Status), ("sv_opcode", Opcode), ("sv_target", Target)],
+)
+def test_enumerations(name, mirror):
+    theirs = {key.removeprefix("TARGET_"): value for key, value in enumeration(name).items()}
+    assert theirs == {one.name: one.value for one in mirror}
+
+
+def test_numbers():
+    assert enumeration("sv_rounding") == {"ROUND_DOUBLE": 0, "ROUND_SINGLE": 1}
+    assert (Rounding.DOUBLE, Rounding.SINGLE) == (0, 1)
+    assert enumeration("sv_place") == {"IN_ARENA": Place.ARENA, "IN_CONSTANTS": Place.CONSTANTS}
+    assert enumeration("sv_dtype") == {name: DType[name] for name in enumeration("sv_dtype")}
+    assert enumeration("sv_tensor_flag") == {"UINT8_OUTSIDE": UINT8_OUTSIDE}
+    limits = dict(re.findall(r"(SV_PLAN_\w+|SV_MAX_RANK) = (\d+)", CODE))
+    assert {key: int(value) for key, value in limits.items()} == {
+        "SV_PLAN_VERSION": VERSION,
+        "SV_PLAN_ALIGNMENT": ALIGNMENT_BYTES,
+        "SV_MAX_RANK": MAX_RANK,
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "record"),
+    [
+        ("sv_plan", Header),
+        ("sv_tensor", TensorRecord),
+        ("sv_operator", OperatorRecord),
+        ("sv_output_stage", p.OutputStage),
+        ("sv_window", p.Window),
+        ("sv_conv2d_parameters", p.Conv2D),
+        ("sv_depthwise_parameters", p.DepthwiseConv2D),
+        ("sv_fully_connected_parameters", p.FullyConnected),
+        ("sv_pool2d_parameters", p.Pool2D),
+        ("sv_add_parameters", p.Add),
+        ("sv_mul_parameters", p.Mul),
+        ("sv_softmax_parameters", p.Softmax),
+        ("sv_table_parameters", p.Table),
+        ("sv_mean_parameters", p.Mean),
+        ("sv_pad_parameters", p.Pad),
+        ("sv_concatenation_parameters", p.Concatenation),
+    ],
+)
+def test_structs(name, record):
+    assert "<" + struct_format(name) == layout(record)
+
+
+def test_every_parameter_struct_has_been_compared():
+    structs = set(re.findall(r"struct SV_MAY_ALIAS (\w+_parameters)", CODE))
+    kinds = {kind for kind in p.OF_OPCODE.values() if kind is not p.NoParameters}
+    assert len(structs) == len(kinds)
