@@ -5,17 +5,15 @@ import os
 import random
 import selectors
 import signal
-import socket
 import sys
-import threading
 import uuid
-from collections import deque
 from collections.abc import Iterable
 
 from agent.adapters.child_process import ChildProcess
 from agent.adapters.config_files import default_device_id, state_folder
+from agent.adapters.event_queue import EventQueue
 from agent.adapters.machine import Machine
-from agent.adapters.mqtt_link import LinkEvent, MqttLink
+from agent.adapters.mqtt_link import MqttLink
 from agent.adapters.state_folder import StateFolder
 from agent.adapters.systemd import Notifier
 from agent.config.device import DeviceConfig
@@ -29,10 +27,9 @@ from agent.control.events import (
     End,
     Event,
     Kill,
-    LinkDown,
-    LinkUp,
     Log,
     Measure,
+    Overflowed,
     Publish,
     Remember,
     SetLogLevel,
@@ -52,9 +49,6 @@ from broker.contract.topics import StatusChannel, Topics
 from broker.contract.version import VERSION
 
 log = logging.getLogger("agent")
-
-MAX_QUEUED_EVENTS = 4096
-"""Messages from the broker that may wait for the main loop; beyond it they are dropped."""
 
 ENDING_POLL_S = 0.02
 LONGEST_SLEEP_S = 5.0
@@ -80,17 +74,12 @@ class App:
         self._store = SqliteStore(self._state.path / OUTBOX_FILE)
         self._selector = selectors.DefaultSelector()
         self._children: dict[str, ChildProcess] = {}
-        self._events: deque[LinkEvent] = deque()
-        self._lock = threading.Lock()
-        self._wake_read, self._wake_write = socket.socketpair()
-        for end in (self._wake_read, self._wake_write):
-            end.setblocking(False)
-        self._selector.register(self._wake_read, selectors.EVENT_READ, None)
+        self._events = EventQueue()
+        self._selector.register(self._events, selectors.EVENT_READ, None)
         self._end: End | None = None
         self._asked_to_leave = self._leaving = False
         now = self._machine.now()
         self._pinged_ms = 0
-        self._dropped = 0
 
         identity = Identity(
             config.device_id or default_device_id(),
@@ -105,7 +94,7 @@ class App:
         topic = Topics(config.broker.prefix).topic(StatusChannel(identity.device))
         will = Publish(topic, encode(reports.will(identity)), retain=True)
         self._link = MqttLink(
-            config.broker, f"selvedge-agent-{identity.device}", will, self._notify
+            config.broker, f"selvedge-agent-{identity.device}", will, self._events.put
         )
 
     def run(self) -> End:
@@ -131,9 +120,7 @@ class App:
 
     def _turn(self) -> None:
         for key, mask in self._selector.select(self._sleep_s()):
-            if key.data is None:
-                self._empty_wake()
-            else:
+            if key.data is not None:
                 self._serve_child(key.data, mask)
         if self._asked_to_leave and not self._leaving:
             self._leaving = True
@@ -233,34 +220,17 @@ class App:
         except StorageError as error:
             log.warning("remote configuration is in force but not kept: %s", error)
 
-    def _notify(self, event: LinkEvent) -> None:
-        with self._lock:
-            if len(self._events) >= MAX_QUEUED_EVENTS and not isinstance(event, LinkUp | LinkDown):
-                self._dropped += 1
-                return
-            self._events.append(event)
-        try:
-            self._wake_write.send(b"\0")
-        except OSError:
-            return
-
-    def _empty_wake(self) -> None:
-        try:
-            while self._wake_read.recv(4096):
-                pass
-        except BlockingIOError:
-            return
-
     def _drain_link(self) -> None:
-        with self._lock:
-            events, self._events = self._events, deque()
+        events, dropped = self._events.take()
+        if dropped:
+            self._handle(Overflowed(dropped))
         for event in events:
             self._handle(event)
 
     def _take_signals(self) -> None:
         def leave(_: int, __: object) -> None:
             self._asked_to_leave = True
-            self._wake_write.send(b"\0")
+            self._events.wake()
 
         signal.signal(signal.SIGTERM, leave)
         signal.signal(signal.SIGINT, leave)

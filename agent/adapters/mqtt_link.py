@@ -21,12 +21,11 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from agent.config.device import BrokerConfig
 from agent.control.backoff import Backoff
-from agent.control.events import Delivered, LinkDown, LinkUp, Publish, Received
+from agent.control.events import Delivered, LinkDown, LinkEvent, LinkUp, Publish, Received
 from agent.errors import ConfigError
 
 log = logging.getLogger(__name__)
 
-LinkEvent = LinkUp | LinkDown | Received | Delivered
 Notify = Callable[[LinkEvent], None]
 
 CONNECT_TIMEOUT_S = 10.0
@@ -141,13 +140,14 @@ class MqttLink:
 
     def _secure(self, client: mqtt.Client) -> None:
         config = self._config
+        scheme, _, _ = self._address()
         try:
             if config.password_file is not None:
                 password = Path(config.password_file).read_text(encoding="utf-8").rstrip("\n")
                 client.username_pw_set(config.username or "", password)
             elif config.username is not None:
                 client.username_pw_set(config.username)
-            if self._address()[0] == "mqtts":
+            if scheme == "mqtts":
                 client.tls_set(config.ca, config.cert, config.key)
         except (OSError, ValueError, ssl.SSLError) as error:
             raise ConfigError(

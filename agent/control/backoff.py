@@ -13,7 +13,7 @@ class Backoff:
     """
 
     floor_s: float = 0.5
-    first_s: float = 1.0
+    first_s: float = 2.0
     most_s: float = 120.0
 
     def wait_s(self, attempt: int, random: Callable[[], float]) -> float:

@@ -19,6 +19,7 @@ from agent.control.events import (
     Log,
     Measure,
     Now,
+    Overflowed,
     Publish,
     Readings,
     Received,
@@ -125,6 +126,9 @@ class Agent:
                 return self._measured(event, now)
             case Tick():
                 return self._tick(now)
+            case Overflowed():
+                self._counters.rejected += event.count
+                return []
 
     def due_ms(self) -> int:
         """When a `Tick` has something to do, on the monotonic clock."""
@@ -199,13 +203,10 @@ class Agent:
         return []
 
     def _desired(self, scope: Scope, payload: bytes, now: Now) -> list[Action]:
-        if not self._shadow.desire(scope, payload):
-            return [self._report()] if self._linked else []
-        return [
-            Remember(self._shadow.remembered()),
-            *self._configure(now),
-            *([self._report()] if self._linked else []),
-        ]
+        actions: list[Action] = []
+        if self._shadow.desire(scope, payload):
+            actions += [Remember(self._shadow.remembered()), *self._configure(now)]
+        return [*actions, self._report()] if self._linked else actions
 
     def _commanded(self, channel: CommandChannel, payload: bytes, now: Now) -> list[Action]:
         actions = self._commands.handle(channel, payload, now)

@@ -48,6 +48,13 @@ class Received:
 
 
 @dataclass(frozen=True)
+class Overflowed:
+    """So many messages from the broker came faster than they could be read, and were dropped."""
+
+    count: int
+
+
+@dataclass(frozen=True)
 class Delivered:
     """The broker answered the publication of an outbox row.
 
@@ -95,7 +102,8 @@ class Tick:
     """Time passed."""
 
 
-Event = LinkUp | LinkDown | Received | Delivered | ChildSaid | ChildEnded | Readings | Tick
+LinkEvent = LinkUp | LinkDown | Received | Delivered
+Event = LinkEvent | Overflowed | ChildSaid | ChildEnded | Readings | Tick
 
 
 @dataclass(frozen=True)

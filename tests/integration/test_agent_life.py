@@ -89,7 +89,7 @@ def test_of_two_agents_with_one_name_one_stays(
             with RunningAgent(config, port, state=bench.folder / "two") as second:
                 both = (first, second)
                 fleet.wait(
-                    lambda: any(agent.process.poll() is not None for agent in both), timeout_s=60
+                    lambda: any(agent.process.poll() is not None for agent in both), timeout_s=120
                 )
                 ended = [agent for agent in both if agent.process.poll() is not None]
                 assert len(ended) == 1
@@ -121,7 +121,8 @@ def test_results_wait_while_the_broker_is_away(mosquitto: RunningBroker, bench: 
             with private_broker.start(mosquitto.address, "mosquitto") as again:
                 later = Fleet(again.address.port)
                 cable.allow(True)
-                later.wait(lambda: later.count("digits") >= 120)
+                known = {result.sequence for result in seen}
+                later.wait(lambda: later.count("digits") >= 120 and later.gapless("digits", known))
                 assert agent.process.poll() is None
                 fresh = later.results["dev-1", "digits"]
                 late = [result for result in fresh if result.late]

@@ -5,9 +5,9 @@ import time
 
 import psutil
 
-from agent.adapters.mqtt_link import LinkEvent, MqttLink
+from agent.adapters.mqtt_link import MqttLink
 from agent.config.device import BrokerConfig
-from agent.control.events import LinkDown, LinkUp, Publish
+from agent.control.events import LinkDown, LinkEvent, LinkUp, Publish
 from broker.adapters import private_broker
 from broker.adapters.private_broker import RunningBroker
 from broker.adapters.tcp_proxy import TcpProxy

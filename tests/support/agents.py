@@ -200,6 +200,11 @@ class Fleet:
         """Results so far."""
         return len(self.results.get((device, pipeline), []))
 
+    def gapless(self, pipeline: str, known: set[int], device: str = "dev-1") -> bool:
+        """Whether no sequence is missing: live results overtake those that waited."""
+        fresh = {result.sequence for result in self.results.get((device, pipeline), [])}
+        return fresh | known == set(range(max(fresh) + 1))
+
     def desire(self, tree: Mapping[str, Any] | bytes, device: str = "dev-1") -> None:
         """Publish a desired configuration."""
         payload = tree if isinstance(tree, bytes) else encode_json(dict(tree))
