@@ -65,6 +65,21 @@ static int32_t outside(const job *j, const int8_t *weights, const sv_span *rows,
     return sum;
 }
 
+/* The sum of one group's inputs under a window, with the zero point for those outside. */
+static int32_t sum_window(const job *j, const int8_t *group, int32_t zero_point,
+                          const sv_span *rows, const sv_span *columns) {
+    const int32_t inside = (rows->end - rows->first) * (columns->end - columns->first);
+    int32_t sum = (j->kernel_h * j->kernel_w - inside) * j->depth * zero_point;
+    for (int32_t ky = rows->first; ky < rows->end; ky++) {
+        const ptrdiff_t y = rows->start + ky * j->dilation_h;
+        for (int32_t kx = columns->first; kx < columns->end; kx++) {
+            const ptrdiff_t x = columns->start + kx * j->dilation_w;
+            sum += sv_sum_s8(group + (y * j->width + x) * j->channels, j->depth);
+        }
+    }
+    return sum;
+}
+
 static void pixel(const job *j, const int8_t *image, int32_t zero_point, const sv_span *rows,
                   const sv_span *columns, int8_t *output) {
     const ptrdiff_t filter = (ptrdiff_t)j->kernel_h * j->kernel_w * j->depth;
@@ -85,11 +100,15 @@ static void pixel(const job *j, const int8_t *image, int32_t zero_point, const s
                     weights + ((ptrdiff_t)ky * j->kernel_w + columns->first) * j->depth, filter,
                     taps, sums, lanes);
         }
+        const int32_t correction =
+            j->stage.weight_zero_point
+                ? j->stage.weight_zero_point * sum_window(j, group, zero_point, rows, columns)
+                : 0;
         for (int32_t i = 0; i < lanes; i++) {
             if (is_clipped) {
                 sums[i] += zero_point * outside(j, weights + i * filter, rows, columns);
             }
-            output[o + i] = sv_to_s8(&j->stage, o + i, sums[i]);
+            output[o + i] = sv_to_s8(&j->stage, o + i, sv_wrap_sub(sums[i], correction));
         }
     }
 }

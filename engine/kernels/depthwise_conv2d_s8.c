@@ -16,7 +16,7 @@ static sv_status check(const sv_call *call) {
         return SV_BAD_SHAPE;
     }
     const uint32_t area = (uint32_t)p->window.kernel_h * p->window.kernel_w;
-    if (area > SV_MAX_TERMS ||
+    if (area > SV_MAX_TERMS / 2 ||
         !sv_has_constants(call, p->weights, (uint64_t)area * output->dims[3], 1)) {
         return SV_BAD_PARAMETER;
     }
@@ -37,22 +37,25 @@ static void add_tap(const int8_t *inputs, const int8_t *weights, int32_t *sums, 
     }
 }
 
-static void add_constant(int32_t input, const int8_t *weights, int32_t *sums, int32_t count) {
+static void add_constant(int32_t input, const int8_t *weights, int32_t weight_zero, int32_t *sums,
+                         int32_t count) {
     for (int32_t i = 0; i < count; i++) {
-        sums[i] += input * weights[i];
+        sums[i] += input * (weights[i] - weight_zero);
     }
 }
 
 /* One tap for output channels first .. first+count-1; each input channel serves `multiplier`. */
 static void add_inside(const job *j, const int8_t *inputs, const int8_t *weights, int32_t first,
                        int32_t count, int32_t *sums) {
-    if (j->multiplier == 1 && count == BLOCK) {
+    const int32_t weight_zero = j->stage.weight_zero_point;
+    const int is_plain = j->multiplier == 1 && weight_zero == 0;
+    if (is_plain && count == BLOCK) {
         add_tap(inputs + first, weights, sums, BLOCK); /* of constant length: unrolled */
-    } else if (j->multiplier == 1) {
+    } else if (is_plain) {
         add_tap(inputs + first, weights, sums, count);
     } else {
         for (int32_t i = 0; i < count; i++) {
-            sums[i] += inputs[(first + i) / j->multiplier] * weights[i];
+            sums[i] += inputs[(first + i) / j->multiplier] * (weights[i] - weight_zero);
         }
     }
 }
@@ -70,7 +73,7 @@ static void block(const job *j, const int8_t *image, const sv_span *rows, const 
                 add_inside(j, image + (y * j->width + x) * j->channels, weights, first, count,
                            sums);
             } else {
-                add_constant(j->zero_point, weights, sums, count);
+                add_constant(j->zero_point, weights, j->stage.weight_zero_point, sums, count);
             }
         }
     }

@@ -31,16 +31,19 @@ static void run(const sv_call *call) {
     int8_t *outputs = sv_write(call, sv_output(call, 0));
     for (; inputs != end; inputs += depth, outputs += units) {
         const int8_t *row = weights;
+        const int32_t correction =
+            stage.weight_zero_point ? stage.weight_zero_point * sv_sum_s8(inputs, depth) : 0;
         int32_t unit = 0;
         for (; unit + 4 <= units; unit += 4, row += 4 * (ptrdiff_t)depth) {
             int32_t sums[4] = {0, 0, 0, 0};
             sv_dot4_s8(inputs, row, depth, depth, sums);
             for (int32_t i = 0; i < 4; i++) {
-                outputs[unit + i] = sv_to_s8(&stage, unit + i, sums[i]);
+                outputs[unit + i] = sv_to_s8(&stage, unit + i, sv_wrap_sub(sums[i], correction));
             }
         }
         for (; unit < units; unit++, row += depth) {
-            outputs[unit] = sv_to_s8(&stage, unit, sv_dot_s8(inputs, row, depth));
+            const int32_t sum = sv_wrap_sub(sv_dot_s8(inputs, row, depth), correction);
+            outputs[unit] = sv_to_s8(&stage, unit, sum);
         }
     }
 }

@@ -14,6 +14,7 @@ typedef struct sv_stage {
     int32_t low; /* less the zero point, so that adding it cannot overflow */
     int32_t high;
     int32_t zero_point;
+    int32_t weight_zero_point;
     uint32_t rounding;
 } sv_stage;
 
@@ -26,6 +27,7 @@ static inline sv_stage sv_open_stage(const sv_call *call, const sv_output_stage 
     open.low = stage->low - zero_point;
     open.high = stage->high - zero_point;
     open.zero_point = zero_point;
+    open.weight_zero_point = stage->weight_zero_point;
     open.rounding = call->plan->rounding;
     return open;
 }

@@ -3,8 +3,8 @@
 
 #include "fixed_point/wrap.h"
 
-/* Most int8 whose sum fits in int32. */
-enum { MAX_CELLS = 1 << 24 };
+/* Most int8, less -128, whose sum fits in int32. */
+enum { MAX_CELLS = 1 << 23 };
 
 /* Windows move in one direction, so if the first and the last meet the picture, all do. */
 static int all_meet(uint32_t outputs, uint32_t stride, uint32_t pad, uint32_t taps,

@@ -1,20 +1,44 @@
 """Each operator, alone and in random shapes, gives the bytes of the reference interpreters."""
 
+import numpy as np
 import pytest
 
-from tests.support.engine import Lite, difference, engine_of
-from tests.support.engine_cases import FAMILIES, case
+from tests.support.engine import Lite, Micro, difference, engine_of
+from tests.support.engine_cases import FAMILIES, case, is_per_tensor, older, surrounded
 from tests.support.engine_compare import compare
 from toolchain.lowering.settings import Settings
 from toolchain.plan.numbers import Rounding
 
 CASES = 60
+OLDER = (
+    "add",
+    "average_pool",
+    "concatenation",
+    "conv",
+    "depthwise",
+    "fully_connected",
+    "max_pool",
+    "mul",
+    "pad",
+    "softmax",
+    "sub",
+)
 
 
 @pytest.mark.parametrize("family", sorted(FAMILIES))
 def test_double_rounding_equals_tflite_micro(family):
     cases, values = compare(family, range(CASES))
     print(f"\n{family}: 0 of {values} values differ, {cases} cases")
+
+
+@pytest.mark.parametrize("family", ["conv", "depthwise"])
+def test_what_is_folded_into_a_convolution_changes_nothing(family):
+    for seed in range(CASES):
+        made = surrounded(case(family, seed), seed)
+        engine = engine_of(made.model)
+        assert len(engine.plan.operators) == 1
+        theirs = Micro(made.model).run(made.inputs)
+        assert difference(engine.run(made.inputs), theirs) == 0, f"{family}, seed {seed}"
 
 
 def test_single_rounding_equals_litert_where_it_rounds_once():
@@ -26,3 +50,20 @@ def test_single_rounding_equals_litert_where_it_rounds_once():
         assert difference(once, Lite(made.model).run(made.inputs)) == 0, f"seed {seed}"
         changed += difference(once, engine_of(made.model).run(made.inputs))
     assert changed > 0, "both roundings agree everywhere: the cases say nothing"
+
+
+@pytest.mark.parametrize("family", OLDER)
+def test_uint8_models_equal_litert(family):
+    """LiteRT's reference kernels round twice, but for FULLY_CONNECTED, as with int8."""
+    settings = Settings(Rounding.SINGLE if family == "fully_connected" else Rounding.DOUBLE)
+    compared = 0
+    for seed in range(2 * CASES):
+        made = case(family, seed)
+        if is_per_tensor(made):
+            made = older(made, seed)
+            theirs = Lite(made.model).run(made.inputs)
+            assert theirs[0].dtype == np.uint8
+            mine = engine_of(made.model, settings).run(made.inputs)
+            assert difference(mine, theirs) == 0, f"{family}, seed {seed}"
+            compared += 1
+    assert compared >= 20

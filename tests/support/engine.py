@@ -68,10 +68,17 @@ class Engine:
 
     def run(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         for number, values in zip(self.plan.inputs, inputs, strict=True):
-            self.tensor(number)[...] = values
+            is_uint8 = self.plan.tensors[number].is_uint8_outside
+            self.tensor(number)[...] = (values ^ 0x80).view(np.int8) if is_uint8 else values
         status = library().sv_plan_run(self._plan.address, self._arena.address)
         assert Status(status) is Status.OK
-        return [self.tensor(number).copy() for number in self.plan.outputs]
+        return [self._outside(number) for number in self.plan.outputs]
+
+    def _outside(self, number: int) -> np.ndarray:
+        values = self.tensor(number).copy()
+        return (
+            values.view(np.uint8) ^ 0x80 if self.plan.tensors[number].is_uint8_outside else values
+        )
 
 
 def engine_of(model: bytes, settings: Settings | None = None) -> Engine:

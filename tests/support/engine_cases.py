@@ -1,7 +1,7 @@
 """Random int8 models of one operator, each made from a family's name and a seed."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
@@ -22,6 +22,7 @@ from toolchain.tflite.options import (
     Softmax,
     Sub,
 )
+from toolchain.tflite.reader import read
 from toolchain.tflite.slots import Activation, Padding
 from toolchain.tflite.writer import write
 
@@ -49,6 +50,58 @@ def case(family: str, seed: int) -> Case:
     )
     inputs = [values(rng, sources[number]) for number in graph.inputs]
     return Case(write(Model((graph,), family)), inputs)
+
+
+def is_per_tensor(made: Case) -> bool:
+    """Whether the case could be one of the older uint8 kind, which knows no other."""
+    found = (tensor.quantization for tensor in read(made.model).main.tensors)
+    return all(len(one.scales) == 1 for one in found if one)
+
+
+def older(made: Case, seed: int) -> Case:
+    """The same model as one of the older uint8 kind, whose weights have a zero point."""
+    rng = np.random.default_rng(seed)
+    model = read(made.model)
+
+    def shift(tensor: Tensor) -> Tensor:
+        if tensor.dtype is not DType.INT8:
+            return tensor
+        data = tensor.data and (np.frombuffer(tensor.data, np.uint8) ^ 0x80).tobytes()
+        weights = tensor.name == "w"
+        off = int(rng.integers(-128, 128)) if weights else tensor.quantization.zero_points[0]
+        quantization = Quantization(tensor.quantization.scales, (off + 128,))
+        return replace(tensor, dtype=DType.UINT8, data=data, quantization=quantization)
+
+    graph = replace(model.main, tensors=tuple(shift(tensor) for tensor in model.main.tensors))
+    operators = tuple(replace(one, version=1) for one in graph.operators)
+    model = replace(model, graphs=(replace(graph, operators=operators),))
+    return Case(write(model), [one.view(np.uint8) ^ 0x80 for one in made.inputs])
+
+
+def surrounded(made: Case, seed: int) -> Case:
+    """A convolution with a PAD before it, where its picture is large enough, and a RELU6 behind."""
+    rng = np.random.default_rng(seed)
+    model = read(made.model)
+    graph = model.main
+    picture, last = graph.tensors[0], len(graph.tensors) - 1
+    room = [(length - 1) // 2 for length in picture.shape[1:3]]
+    around = [(0, 0), *([int(n) for n in rng.integers(0, most + 1, 2)] for most in room), (0, 0)]
+    smaller = tuple(n - sum(pair) for n, pair in zip(picture.shape, around, strict=True))
+    tensors = (
+        *graph.tensors,
+        replace(picture, name="before", shape=smaller),
+        constant(around),
+        replace(graph.tensors[last], name="behind"),
+    )
+    conv = graph.operators[0]
+    operators = (
+        Operator("PAD", (last + 1, last + 2), (0,)),
+        replace(conv, options=replace(conv.options, activation=Activation.NONE)),
+        Operator("RELU6", (last,), (last + 3,), 2),
+    )
+    graph = replace(graph, tensors=tensors, operators=operators, inputs=(last + 1,))
+    model = replace(model, graphs=(replace(graph, outputs=(last + 3,)),))
+    return Case(write(model), [int8(rng, smaller)])
 
 
 def values(rng: Random, tensor: Tensor) -> np.ndarray:
@@ -186,6 +239,9 @@ def fully_connected(rng: Random) -> tuple[list[Tensor], str, Options, int]:
     rows, depth, units = length(rng, 3), length(rng, 300), length(rng, 20)
     source = activation("x", (rows, depth), quantized(rng))
     weight = weights(rng, (units, depth), 0, per_channel=bool(rng.random() < 0.5))
+    if len(weight.quantization.scales) == 1 and rng.random() < 0.3:
+        off = Quantization(weight.quantization.scales, (int(rng.integers(-128, 128)),))
+        weight = replace(weight, quantization=off)
     target = activation("y", (rows, units), spread(rng, source, weight, depth))
     options = FullyConnected(activation=ACTIVATIONS[int(rng.integers(4))])
     sources = [source, weight, bias(rng, source, weight, depth, units)]

@@ -1,5 +1,7 @@
 """The way from a model to a plan."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from toolchain.errors import ModelRefused
@@ -10,6 +12,7 @@ from toolchain.lowering.operators.table import LOWERINGS
 from toolchain.lowering.place import Layout, place
 from toolchain.lowering.settings import Settings
 from toolchain.lowering.site import Site
+from toolchain.lowering.uint8 import SUPPORTED, to_int8
 from toolchain.memory.lifetimes import ALIASES
 from toolchain.plan.numbers import Place
 from toolchain.plan.plan import Plan, PlanOperator, PlanTensor
@@ -24,10 +27,11 @@ def lower(model: Model, settings: Settings | None = None) -> Plan:
             operator and its position.
     """
     settings = settings or Settings()
-    graph, nodes = fold(model.main)
+    shifted, were_uint8 = to_int8(model.main)
+    graph, nodes = fold(shifted)
     constants = ConstantPool()
     steps = {
-        position: _lower(Site(node, graph, settings, constants))
+        position: _lower(Site(node, graph, settings, constants, were_uint8))
         for position, node in enumerate(nodes)
         if node.operator.name not in ALIASES
     }
@@ -35,7 +39,13 @@ def lower(model: Model, settings: Settings | None = None) -> Plan:
     layout = place(graph, steps)
     used = _used(graph, steps)
     number = {index: place for place, index in enumerate(used)}
-    tensors = tuple(_tensor(graph.tensors[i], layout.tensors.get(i), constants) for i in used)
+    tensors = tuple(
+        replace(
+            _tensor(graph.tensors[index], layout.tensors.get(index), constants),
+            is_uint8_outside=index in were_uint8,
+        )
+        for index in used
+    )
     operators = tuple(_operator(step, number, layout, position) for position, step in steps.items())
     return Plan(
         rounding=settings.rounding,
@@ -53,6 +63,8 @@ def _lower(site: Site) -> Step:
     lowering = LOWERINGS.get(site.operator.name)
     if lowering is None:
         site.refuse("is not supported by the engine; run this model with the tflite runtime")
+    if site.were_uint8.intersection(site.operator.inputs) and site.operator.name not in SUPPORTED:
+        site.refuse("is not supported with uint8 inputs; quantize the model to int8")
     return lowering(site)
 
 

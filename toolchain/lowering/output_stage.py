@@ -27,7 +27,9 @@ def output_stage(
     channels = weights.shape[axis]
     _, zero_point = site.per_tensor(site.input(0))
     around = tuple(dimension for dimension in range(weights.ndim) if dimension != axis)
-    folded = _bias(site, channels) - zero_point * weights.sum(axis=around, dtype=np.int64)
+    weight_zero_point = _weight_zero_point(site)
+    sums = (weights.astype(np.int64) - weight_zero_point).sum(axis=around)
+    folded = _bias(site, channels) - zero_point * sums
     multipliers, shifts = quantize_multipliers(factors)
     low, high = activation_range(site, activation)
     return OutputStage(
@@ -36,26 +38,46 @@ def output_stage(
         shift=site.constants.add_int8(shifts),
         low=low,
         high=high,
+        weight_zero_point=weight_zero_point,
     )
 
 
 def factors(site: Site, channels: int, axis: int) -> list[float]:
-    """s_in · s_w / s_out for each channel, in double; one weight scale serves all channels."""
+    """s_in · s_w / s_out for each channel; one weight scale serves all channels.
+
+    In double, but for per-tensor FULLY_CONNECTED where the settings say so, and for what was
+    uint8: there TFLite's GetQuantizedConvolutionMultipler forms s_in · s_w in float32.
+    """
     scale_in, _ = site.per_tensor(site.input(0))
     scale_out, _ = site.per_tensor(site.output())
-    scales = weight_scales(site, channels, axis)
-    return [scale_in * scale / scale_out for scale in scales * (channels // len(scales))]
+    scales = _weight_scales(site, channels, axis)
+    is_old = site.operator.inputs[1] in site.were_uint8
+    is_per_tensor_fc = site.operator.name == "FULLY_CONNECTED" and len(scales) == 1
+    if is_old or (is_per_tensor_fc and site.settings.float32_products):
+        products = [float(np.float32(scale_in) * np.float32(scale)) for scale in scales]
+    else:
+        products = [scale_in * scale for scale in scales]
+    return [product / scale_out for product in products * (channels // len(scales))]
 
 
-def weight_scales(site: Site, channels: int, axis: int) -> tuple[float, ...]:
-    """The weights' scales: one, or one for each channel; their zero points must be 0."""
+def _weight_scales(site: Site, channels: int, axis: int) -> tuple[float, ...]:
     quantization = site.quantization(site.input(1))
-    if any(quantization.zero_points):
-        site.refuse("its weights have a zero point; only symmetric weights are supported")
     count = len(quantization.scales)
     if count not in (1, channels) or (count > 1 and quantization.axis != axis):
         site.refuse(f"its weights have {count} scales along axis {quantization.axis}")
     return quantization.scales
+
+
+def _weight_zero_point(site: Site) -> int:
+    """0 but where TFLite's kernels heed it: in what was uint8, and in FULLY_CONNECTED."""
+    zero_points = set(site.quantization(site.input(1)).zero_points)
+    zero_point = zero_points.pop()
+    may_be_any = (
+        site.operator.inputs[1] in site.were_uint8 or site.operator.name == "FULLY_CONNECTED"
+    )
+    if zero_points or not -128 <= zero_point <= 127 or (zero_point and not may_be_any):
+        site.refuse("its weights have a zero point; only symmetric weights are supported")
+    return zero_point
 
 
 def _bias(site: Site, channels: int) -> NDArray[Any]:

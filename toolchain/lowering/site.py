@@ -24,6 +24,7 @@ class Site:
     graph: Graph
     settings: Settings
     constants: ConstantPool
+    were_uint8: frozenset[int] = frozenset()
 
     @property
     def operator(self) -> Operator:

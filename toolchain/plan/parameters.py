@@ -15,7 +15,8 @@ class OutputStage(Record):
     shift: U32
     low: I8
     high: I8
-    reserved: U16 = 0
+    weight_zero_point: I8 = 0
+    reserved: U8 = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,8 @@ class Pool2D(Record):
     window: Window
     low: I8
     high: I8
-    reserved: U16 = 0
+    halves_up: U8 = 0
+    reserved: U8 = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ typedef struct SV_MAY_ALIAS sv_output_stage {
     uint32_t shift;      /* int8 a channel, -31..30 */
     int8_t low;
     int8_t high;
-    uint16_t reserved;
+    int8_t weight_zero_point; /* 0 but in models that were uint8 */
+    uint8_t reserved;
 } sv_output_stage;
 
 typedef struct SV_MAY_ALIAS sv_window {
@@ -50,7 +51,8 @@ typedef struct SV_MAY_ALIAS sv_pool2d_parameters {
     sv_window window; /* dilation 1 */
     int8_t low;
     int8_t high;
-    uint16_t reserved;
+    uint8_t halves_up; /* 1: a mean's halves go up, as in models that were uint8 */
+    uint8_t reserved;
 } sv_pool2d_parameters;
 
 typedef struct SV_MAY_ALIAS sv_add_parameters {

@@ -1,9 +1,7 @@
 """FULLY_CONNECTED."""
 
-import numpy as np
-
 from toolchain.lowering.node import Step
-from toolchain.lowering.output_stage import MAX_TERMS, factors, output_stage, weight_scales
+from toolchain.lowering.output_stage import MAX_TERMS, factors, output_stage
 from toolchain.lowering.packing import packing
 from toolchain.lowering.site import Site
 from toolchain.plan import parameters
@@ -31,19 +29,10 @@ def lower(site: Site) -> Step:
         inputs=site.operator.inputs[:1],
         output=site.operator.outputs[0],
         parameters=parameters.FullyConnected(
-            stage=output_stage(site, weights, 0, _factors(site, units), options.activation),
+            stage=output_stage(site, weights, 0, factors(site, units, 0), options.activation),
             weights=site.constants.add(packed.pack(weights)),
             units=units,
             depth=depth,
         ),
         layout=packed.layout,
     )
-
-
-def _factors(site: Site, units: int) -> list[float]:
-    scales = weight_scales(site, units, axis=0)
-    if len(scales) > 1 or not site.settings.float32_products:
-        return factors(site, units, axis=0)
-    scale_in, _ = site.per_tensor(site.input(0))
-    scale_out, _ = site.per_tensor(site.output())
-    return [float(np.float32(scale_in) * np.float32(scales[0])) / scale_out] * units

@@ -31,5 +31,10 @@ def _lower(site: Site, opcode: Opcode) -> Step:
         opcode,
         inputs=site.operator.inputs,
         output=site.operator.outputs[0],
-        parameters=parameters.Pool2D(window(site, (options.filter_h, options.filter_w)), low, high),
+        parameters=parameters.Pool2D(
+            window(site, (options.filter_h, options.filter_w)),
+            low,
+            high,
+            halves_up=int(site.operator.inputs[0] in site.were_uint8),
+        ),
     )
