@@ -3,13 +3,16 @@
 from dataclasses import replace
 
 import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.support.small_models import conv_model
 from toolchain.lowering.lower import lower
+from toolchain.lowering.order import orders
 from toolchain.plan.numbers import Opcode, Place
 from toolchain.tflite.dtype import DType
 from toolchain.tflite.model import Graph, Model, Operator, Quantization, Tensor
-from toolchain.tflite.options import Add, Conv2D, Reshape
+from toolchain.tflite.options import Add, Conv2D, Pool2D, Reshape
 from toolchain.tflite.slots import Activation, Padding
 
 Q = Quantization((0.5,), (3,))
@@ -138,3 +141,48 @@ def test_a_reshaped_constant_is_a_constant():
 def test_equal_constants_are_kept_once():
     once = lower(padded(((1, 0), (2, 1))))
     assert len(once.constants) < 100
+
+
+def branches():
+    """x grows and shrinks twice; as written, both grown tensors are held at once."""
+    tensors = [
+        int8("x", 1, 2, 2, 1),
+        paddings((0, 0), (3, 3), (3, 3), (0, 0)),
+        int8("grown1", 1, 8, 8, 1),
+        int8("grown2", 1, 8, 8, 1),
+        int8("shrunk1", 1, 1, 1, 1),
+        int8("shrunk2", 1, 1, 1, 1),
+        int8("y", 1, 1, 1, 1),
+    ]
+    pool = Pool2D(Padding.VALID, stride_h=8, stride_w=8, filter_h=8, filter_w=8)
+    operators = [
+        Operator("PAD", (0, 1), (2,)),
+        Operator("PAD", (0, 1), (3,)),
+        Operator("MAX_POOL_2D", (2,), (4,), 2, pool),
+        Operator("MAX_POOL_2D", (3,), (5,), 2, pool),
+        Operator("ADD", (4, 5), (6,), 2, Add()),
+    ]
+    return model(tensors, operators, (0,), (6,))
+
+
+def test_the_order_that_needs_least_memory_is_kept():
+    plan = lower(branches())
+    names = [plan.tensors[one.outputs[0]].name for one in plan.operators]
+    assert names == ["grown1", "shrunk1", "grown2", "shrunk2", "y"]
+    assert plan.arena_bytes < 2 * 64
+
+
+@given(st.lists(st.lists(st.integers(0, 30), min_size=1, max_size=3), min_size=1, max_size=9))
+def test_every_order_can_run(reads):
+    tensors = [int8(f"t{number}", 1, 1 + number % 5) for number in range(len(reads) + 2)]
+    operators = [
+        Operator("ADD", tuple(index % (number + 2) for index in inputs), (number + 2,))
+        for number, inputs in enumerate(reads)
+    ]
+    graph = model(tensors, operators, (0, 1), (len(reads) + 1,)).main
+    for order in orders(graph):
+        assert sorted(order) == list(range(len(operators)))
+        there = set(graph.inputs)
+        for position in order:
+            assert there.issuperset(operators[position].inputs)
+            there.update(operators[position].outputs)

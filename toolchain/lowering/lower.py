@@ -9,6 +9,7 @@ from toolchain.lowering.constants import ConstantPool
 from toolchain.lowering.fold import fold
 from toolchain.lowering.node import Step
 from toolchain.lowering.operators.table import LOWERINGS
+from toolchain.lowering.order import orders
 from toolchain.lowering.place import Layout, place
 from toolchain.lowering.settings import Settings
 from toolchain.lowering.site import Site
@@ -36,7 +37,7 @@ def lower(model: Model, settings: Settings | None = None) -> Plan:
         if node.operator.name not in ALIASES
     }
     _check_ports(graph)
-    layout = place(graph, steps)
+    order, layout = _arrange(graph, steps)
     used = _used(graph, steps)
     number = {index: place for place, index in enumerate(used)}
     tensors = tuple(
@@ -46,7 +47,11 @@ def lower(model: Model, settings: Settings | None = None) -> Plan:
         )
         for index in used
     )
-    operators = tuple(_operator(step, number, layout, position) for position, step in steps.items())
+    operators = tuple(
+        _operator(steps[position], number, layout.scratch.get(step, 0))
+        for step, position in enumerate(order)
+        if position in steps
+    )
     return Plan(
         rounding=settings.rounding,
         target=settings.target,
@@ -57,6 +62,16 @@ def lower(model: Model, settings: Settings | None = None) -> Plan:
         outputs=tuple(number[index] for index in graph.outputs),
         constants=constants.to_bytes(),
     )
+
+
+def _arrange(graph: Graph, steps: dict[int, Step]) -> tuple[tuple[int, ...], Layout]:
+    """Place the tensors in several orders; the first of the smallest arenas is kept."""
+    found = []
+    for order in orders(graph):
+        operators = tuple(graph.operators[position] for position in order)
+        moved = {new: steps[old] for new, old in enumerate(order) if old in steps}
+        found.append((order, place(replace(graph, operators=operators), moved)))
+    return min(found, key=lambda one: one[1].arena_bytes)
 
 
 def _lower(site: Site) -> Step:
@@ -101,13 +116,13 @@ def _tensor(tensor: Tensor, offset: int | None, constants: ConstantPool) -> Plan
     )
 
 
-def _operator(step: Step, number: dict[int, int], layout: Layout, position: int) -> PlanOperator:
+def _operator(step: Step, number: dict[int, int], scratch: int) -> PlanOperator:
     return PlanOperator(
         opcode=step.opcode,
         inputs=tuple(number[index] for index in step.inputs),
         outputs=(number[step.output],),
         parameters=step.parameters,
         layout=step.layout,
-        scratch=layout.scratch.get(position, 0),
+        scratch=scratch,
         scratch_bytes=step.scratch_bytes,
     )
