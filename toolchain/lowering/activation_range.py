@@ -29,5 +29,6 @@ def activation_range(site: Site, own: Activation) -> tuple[int, int]:
 
 
 def _steps(value: float, scale: float) -> int:
-    steps = float(np.float32(value) / np.float32(scale))
-    return math.floor(abs(steps) + 0.5) * (-1 if steps < 0 else 1)
+    with np.errstate(over="ignore"):  # a tiny scale: more steps than int8 has, however many
+        steps = float(np.float32(value) / np.float32(scale))
+    return math.floor(min(abs(steps), 1e6) + 0.5) * (-1 if steps < 0 else 1)

@@ -17,7 +17,10 @@ from toolchain.lowering.uint8 import SUPPORTED, to_int8
 from toolchain.memory.lifetimes import ALIASES
 from toolchain.plan.numbers import Place
 from toolchain.plan.plan import Plan, PlanOperator, PlanTensor
+from toolchain.tflite.dtype import DType
 from toolchain.tflite.model import Graph, Model, Tensor
+
+DTYPES = frozenset({DType.FLOAT32, DType.INT32, DType.INT16, DType.INT8})
 
 
 def lower(model: Model, settings: Settings | None = None) -> Plan:
@@ -100,11 +103,12 @@ def _used(graph: Graph, steps: dict[int, Step]) -> list[int]:
 
 
 def _tensor(tensor: Tensor, offset: int | None, constants: ConstantPool) -> PlanTensor:
-    quantization = tensor.quantization
+    _check_tensor(tensor)
     is_constant = tensor.data is not None
     if tensor.data is not None:
         offset = constants.add(np.frombuffer(tensor.data, np.uint8))
     assert offset is not None
+    quantization = tensor.quantization if tensor.dtype is DType.INT8 else None
     return PlanTensor(
         dtype=tensor.dtype,
         shape=tensor.shape,
@@ -114,6 +118,19 @@ def _tensor(tensor: Tensor, offset: int | None, constants: ConstantPool) -> Plan
         zero_point=quantization.zero_points[0] if quantization else 0,
         name=tensor.name,
     )
+
+
+def _check_tensor(tensor: Tensor) -> None:
+    """What the engine asks of every tensor, and what no operator has asked yet."""
+    if tensor.dtype not in DTYPES:
+        raise ModelRefused(f"tensor {tensor.name!r}: {tensor.dtype.label} is not supported")
+    if 0 in tensor.shape or tensor.size_bytes >= 1 << 31:
+        raise ModelRefused(
+            f"tensor {tensor.name!r}: shape {list(tensor.shape)} is empty or too large"
+        )
+    zero_point = tensor.quantization.zero_points[0] if tensor.quantization else 0
+    if tensor.dtype is DType.INT8 and not -128 <= zero_point <= 127:
+        raise ModelRefused(f"tensor {tensor.name!r}: its zero point is outside int8")
 
 
 def _operator(step: Step, number: dict[int, int], scratch: int) -> PlanOperator:
