@@ -43,7 +43,7 @@ class OutboxConfig:
         int,
         Range(0, 60_000),
         Doc("a result is on disk at most this long after it came, unless it was acknowledged"),
-    ] = 30_000
+    ] = 40_000
     window: Annotated[int, Range(1, 1000), Doc("results on their way at a time")] = 64
 
 

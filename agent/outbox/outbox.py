@@ -107,23 +107,27 @@ class Outbox:
 
     def due_ms(self) -> int:
         """When `tend` has something to do."""
-        if not self.healthy:
-            return min(self._tidy_due_ms, self._retry_ms)
-        oldest = self._oldest_hot()
-        if oldest is None:
-            return self._tidy_due_ms
-        commit_ms = oldest.at_ms + self._opened_ms + self._config.commit_interval_ms
-        return min(self._tidy_due_ms, commit_ms)
+        commit_ms = self._commit_due_ms()
+        return self._tidy_due_ms if commit_ms is None else min(self._tidy_due_ms, commit_ms)
 
     def tend(self, now_ms: int) -> None:
         """Commit what is old or large, forget what is acknowledged, and keep the bounds."""
+        if now_ms >= self._tidy_due_ms:
+            self._tidy(now_ms)
+        commit_ms = self._commit_due_ms()
         large = self._hot_bytes > HOT_LIMIT_BYTES and self.healthy
-        if large or now_ms >= self.due_ms():
-            if now_ms >= self._tidy_due_ms:
-                self._tidy(now_ms)
+        if large or (commit_ms is not None and now_ms >= commit_ms):
             self.commit(now_ms)
         elif len(self._done) >= FORGET_AT and self.healthy:
             self._forget(now_ms)
+
+    def _commit_due_ms(self) -> int | None:
+        if not self.healthy:
+            return self._retry_ms
+        oldest = self._oldest_hot()
+        if oldest is None:
+            return None
+        return oldest.at_ms + self._opened_ms + self._config.commit_interval_ms
 
     def commit(self, now_ms: int) -> None:
         """Put every row that is only in memory on disk; where that fails, keep within memory."""

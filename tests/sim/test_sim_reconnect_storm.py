@@ -79,9 +79,9 @@ def test_without_jitter_all_would_come_in_one_second(outage_s: float) -> None:
 
 
 def test_their_memory_is_bounded_while_the_broker_is_away() -> None:
+    bounds = {"limit_bytes": 65_536, "commit_interval_ms": 5000}
     rigs = [
-        Rig({"pipelines": {"cam": pipeline()}, "outbox": {"limit_bytes": 65_536}}, seed=seed)
-        for seed in range(20)
+        Rig({"pipelines": {"cam": pipeline()}, "outbox": bounds}, seed=seed) for seed in range(20)
     ]
     for rig in rigs:
         rig.serve()
