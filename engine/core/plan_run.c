@@ -8,7 +8,11 @@ sv_status sv_plan_step(const void *memory, void *arena, uint32_t number) {
         return SV_BAD_ARGUMENT;
     }
     const sv_call call = {plan, sv_operators(plan) + number, arena};
-    sv_find_kernel(call.op)->run(&call);
+    const sv_kernel *kernel = sv_find_kernel(call.op);
+    if (kernel == NULL) {
+        return SV_UNKNOWN_OPERATOR;
+    }
+    kernel->run(&call);
     return SV_OK;
 }
 
