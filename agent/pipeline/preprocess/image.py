@@ -13,6 +13,8 @@ from agent.pipeline.preprocess.resize import Resize, build_resize
 from agent.pipeline.sample import Sample, Tensor
 from agent.runtime.protocol import TensorInfo
 
+_UINT8 = np.dtype(np.uint8)
+
 
 class ImagePreprocessor:
     """Cuts, resizes, reorders and stores pictures; holds only the newest one.
@@ -48,7 +50,7 @@ class ImagePreprocessor:
             ConfigError: the source gives no uint8 pictures of one or three channels.
         """
         picture = sample.data
-        if picture.shape != self._source_shape or picture.dtype != np.uint8:
+        if picture.shape != self._source_shape or picture.dtype is not _UINT8:
             self._prepare(sample)
         self._picture = picture
         return 1
