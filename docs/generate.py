@@ -1,4 +1,4 @@
-"""Writes the reference from the code: topics, messages, configuration, commands, exit codes.
+"""Writes the reference from the code: topics, messages, configuration, commands, states.
 
 `make docs` runs it; a test fails when what is committed differs from what it would write.
 """
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.config.device import DeviceConfig, local_only, remote_schema
+from agent.control.supervisor import diagram
 from broker.contract.exit_code import MEANINGS
 from broker.contract.messages import MESSAGES
 from broker.contract.shape import json_schema
@@ -34,6 +35,7 @@ def documents() -> dict[str, str]:
         "config.md": NOTE + config(),
         "cli.md": NOTE + cli(),
         "exit-codes.md": NOTE + exit_codes(),
+        "state-machines.md": NOTE + state_machines(),
         **{
             f"schemas/{name}.json": json.dumps({"title": name, **schema}, indent=2) + "\n"
             for name, schema in schemas.items()
@@ -213,6 +215,16 @@ def exit_codes() -> str:
     """The exit codes that every command shares."""
     rows = [[str(int(code)), code.name.lower(), meaning] for code, meaning in MEANINGS.items()]
     return "# Exit codes\n\n" + table(["code", "name", "meaning"], rows)
+
+
+def state_machines() -> str:
+    """The life of a pipeline, drawn from the table that drives it."""
+    about = (
+        "# State machines\n\n## A pipeline\n\n"
+        "What can happen, and what is done about it; what is not drawn changes nothing. The states "
+        "are those of `status`.\n\n"
+    )
+    return f"{about}```mermaid\n{diagram()}```\n"
 
 
 def table(head: list[str], rows: Iterator[list[str]] | list[list[str]]) -> str:
