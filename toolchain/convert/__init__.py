@@ -1,0 +1,1 @@
+"""From a plan and the prebuilt engine to one sealed wasm module (docs/reference/module.md)."""

@@ -1,0 +1,1 @@
+"""Where the prebuilt engine comes from, and where what was made goes."""
