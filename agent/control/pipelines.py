@@ -136,10 +136,7 @@ class Pipelines:
                 pipeline.results += 1
                 return self._event(name, Event.PROGRESS, now)
             case Refused():
-                return [
-                    *self._event(name, Event.REFUSED, now, message.reason),
-                    Log("error", f"pipeline {name}: {message.reason}"),
-                ]
+                return self._event(name, Event.REFUSED, now, message.reason)
         return []
 
     def child_ended(self, name: str, cause: str, now: Now) -> list[Action]:
@@ -151,7 +148,8 @@ class Pipelines:
         actions = self._event(name, Event.EXITED, now, cause)
         supervisor = pipeline.supervisor
         if supervisor.state in (State.BACKOFF, State.FAILED):
-            actions.append(Log("warning", f"pipeline {name}: {supervisor.reason}"))
+            level = "error" if supervisor.state is State.FAILED else "warning"
+            actions.append(Log(level, f"pipeline {name}: {supervisor.reason}"))
         self._drop_stopped()
         return actions
 
