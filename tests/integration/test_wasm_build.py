@@ -12,7 +12,7 @@ from engine.wasm import build as builder
 from tests.support.engine_cases import case
 from tests.support.wasm_modules import prebuilt
 from toolchain.convert.adapters import prebuilt_engine
-from toolchain.convert.contents import read_memory
+from toolchain.convert.contents import read_globals, read_memory
 from toolchain.convert.sections import Kind, read
 from toolchain.errors import UnavailableError
 
@@ -47,9 +47,12 @@ def test_the_engine_holds_no_path_and_no_name():
     assert [section for section in read(engine) if section.kind is Kind.CUSTOM] == []
 
 
-def test_the_engine_needs_one_page_before_a_plan_is_joined():
+def test_the_engine_needs_one_page_and_little_stack():
     parts = {section.kind: section.payload for section in read(prebuilt())}
     assert read_memory(parts[Kind.MEMORY]).minimum == 1
+    stack_end, heap_base = read_globals(parts[Kind.GLOBAL])
+    assert stack_end == builder.STACK_BYTES <= 16 * 1024
+    assert stack_end < heap_base < stack_end + 1024  # the stack lies below all data
 
 
 @pytest.fixture
@@ -108,7 +111,7 @@ def test_sources_that_do_not_compile_are_refused_in_one_line(tmp_path, monkeypat
 def test_where_there_are_no_sources_the_wheels_engine_is_taken(tmp_path, monkeypatch):
     monkeypatch.setattr(prebuilt_engine, "BUILDER", tmp_path / "absent.py")
     monkeypatch.setattr(prebuilt_engine, "CARRIED", tmp_path)
-    with pytest.raises(UnavailableError, match="install selvedge again"):
+    with pytest.raises(UnavailableError, match="install a wheel that carries it"):
         prebuilt_engine.load("scalar")
     (tmp_path / "scalar.wasm").write_bytes(prebuilt())
     assert prebuilt_engine.load("scalar") == prebuilt()

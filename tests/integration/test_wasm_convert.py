@@ -2,12 +2,15 @@
 
 import hashlib
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from tests.support.engine import engine_of
 from tests.support.engine_cases import case
 from tests.support.small_models import conv_model, with_operator
 from tests.support.wasm_modules import Loaded, Wasmtime
@@ -17,7 +20,8 @@ from toolchain.plan.decode import decode
 from toolchain.plan.numbers import Rounding
 from toolchain.tflite.writer import write
 
-SCRIPT = Path(__file__).parents[2] / "selvedge.py"
+ROOT = Path(__file__).parents[2]
+SCRIPT = ROOT / "selvedge.py"
 
 
 def convert(*words):
@@ -97,3 +101,15 @@ def test_a_folder_that_is_missing_is_said(model, tmp_path):
     done = convert(model, tmp_path / "absent" / "a.plan")
     assert (done.returncode, done.stderr.count("\n")) == (6, 1)
     assert "cannot be written: No such file or directory" in done.stderr
+
+
+def test_the_example_of_the_how_to_gives_the_answer(model, tmp_path):
+    text = (ROOT / "docs" / "how-to" / "convert.md").read_text()
+    (program,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    made, module, x = case("conv", 1), tmp_path / "a.wasm", tmp_path / "x.npy"
+    np.save(x, made.inputs[0])
+    convert(model, module)
+    (expected,) = engine_of(made.model).run(made.inputs)
+    command = [sys.executable, "-c", program, module, x, str(expected.size)]
+    told = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert told.stdout == f"{expected.ravel()}\n"

@@ -24,7 +24,8 @@ def load(target: str) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise UnavailableError(
-            f"engine {path}: cannot be read: {error.strerror}; install selvedge again"
+            f"no prebuilt engine '{target}': {path}: {error.strerror}; "
+            "install a wheel that carries it, or convert in a source tree"
         ) from None
 
 
