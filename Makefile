@@ -39,7 +39,8 @@ bench: $(VENV)/.dev
 	@for each in benchmarks/*.py; do echo "== $$each" >&2; $(BIN)/python $$each || exit 1; done
 
 campaign: $(VENV)/.dev
-	SELVEDGE_CAMPAIGN=1 $(BIN)/python -m pytest -s tests/campaign
+	$(BIN)/python -m pytest --hypothesis-profile=campaign --hypothesis-show-statistics tests/unit
+	$(BIN)/python -m pytest -s tests/campaign
 
 packages:
 	@tests/support/install-packages.sh

@@ -209,8 +209,18 @@ def _retreat(patch: Tree, accepted: Tree, path: Path, tried: set[Path]) -> Tree:
     """Put the accepted value back at `path`; at the second fault there, remove it."""
     if not path:
         return {}
-    before = get(accepted, path)
+    before = _made(accepted, path)
     if path in tried:
         before = _ABSENT
     tried.add(path)
     return with_value(patch, path, before)
+
+
+def _made(patch: Tree, path: Path) -> Any:
+    """What a patch makes of `path`; below what it deletes, everything is deleted."""
+    value: Any = patch
+    for key in path:
+        if value is None:
+            return None
+        value = get(value, (key,))
+    return value

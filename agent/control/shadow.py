@@ -103,8 +103,9 @@ class Shadow:
     def _apply(self) -> None:
         below = self._layers.below
         fleet, device = (_unversioned(self._documents[scope]) for scope in ("fleet", "device"))
-        wanted = combine(over=device, under=fleet, base=below)
-        fallback = combine(over=self._accepted, under=fleet, base=below)
+        accepted = self._accepted
+        wanted = combine(over=device, under=_yielding(fleet, device), base=below)
+        fallback = combine(over=accepted, under=_yielding(fleet, accepted), base=below)
         admitted = admit(self._layers, wanted, fallback)
         self.config, self._errors = admitted.config, admitted.errors
         self._accepted = admitted.patch
@@ -117,6 +118,18 @@ def without_local(tree: Tree, path: tuple[str, ...] = ()) -> Tree:
         for key, value in tree.items()
         if not local_only((*path, key))
     }
+
+
+def _yielding(under: Tree, over: Tree) -> Tree:
+    """Leave out what can only be a mistake: a plain value where the stronger one has an object."""
+    kept: Tree = {}
+    for key, value in under.items():
+        stronger = over.get(key)
+        if not isinstance(stronger, dict) or value is None:
+            kept[key] = value
+        elif isinstance(value, dict):
+            kept[key] = _yielding(value, stronger)
+    return kept
 
 
 def _unversioned(document: Tree) -> Tree:

@@ -47,6 +47,15 @@ def test_a_restart_changes_neither_configuration_nor_report(messages: list[Any])
     assert all(len(text.splitlines()) == 1 for text in report.errors.values())
 
 
+def test_a_bad_key_does_not_bring_back_what_the_fleet_deleted() -> None:
+    it = shadow()
+    desire(it, {"pipelines": None}, "fleet")
+    assert it.config.pipelines == {}
+    desire(it, {"pipelines": {"cam": True}})
+    assert it.config.pipelines == {}
+    assert it.report().errors["pipelines.cam"].startswith("must be an object")
+
+
 @given(st.binary(max_size=60), st.sampled_from(["fleet", "device"]))
 def test_bytes_that_are_no_object_change_nothing_but_the_report(payload: bytes, scope: Any) -> None:
     it = shadow()
