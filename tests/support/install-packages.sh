@@ -1,7 +1,7 @@
 #!/bin/sh
 # What the tests need beyond Python: installed where that is allowed, else named.
 set -eu
-wanted="mosquitto alsa-utils gcc libc6-dev"
+wanted="mosquitto alsa-utils gcc libc6-dev python3-venv python3-dev"
 missing=""
 for package in $wanted; do
     dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing="$missing $package"
