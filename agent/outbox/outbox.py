@@ -228,6 +228,7 @@ class Outbox:
 
     def _tidy(self, now_ms: int) -> None:
         self._tidy_due_ms = now_ms + TIDY_INTERVAL_MS
+        self._forget(now_ms)
         try:
             self._lose(self._store.expire(self._clock(now_ms) - self._config.max_age_s * 1000))
         except StorageError:

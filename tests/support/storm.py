@@ -68,7 +68,7 @@ class Outcome:
     acknowledged: int
     duplicates: int
     stored_at_kills: int
-    never_stored: int
+    sent_in_vain: int
     lost_acknowledged: set[Key] = field(default_factory=set)
     lost_stored: set[Key] = field(default_factory=set)
 
@@ -78,7 +78,8 @@ class Outcome:
             f"seed {seed}: {self.results} results in {seconds:.0f} s, {self.acknowledged}"
             f" acknowledged, {self.duplicates} came again, {self.stored_at_kills} were on disk at"
             f" the kills; lost: {len(self.lost_acknowledged)} acknowledged,"
-            f" {len(self.lost_stored)} stored; {self.never_stored} died in memory with their agent"
+            f" {len(self.lost_stored)} stored; {self.sent_in_vain} were sent, but neither"
+            " acknowledged nor seen"
         )
 
 
@@ -150,7 +151,7 @@ def _judge(log: Log, ear: MqttEar, stored: set[Key]) -> Outcome:
         acknowledged=len(ear.acknowledged),
         duplicates=sum(log.seen.values()) - len(seen),
         stored_at_kills=len(stored),
-        never_stored=len(ear.sent - seen),
+        sent_in_vain=len(ear.sent - seen),
         lost_acknowledged=ear.acknowledged - seen,
         lost_stored=stored - seen,
     )

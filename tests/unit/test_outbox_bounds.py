@@ -307,3 +307,15 @@ def test_after_giving_back_a_new_sequence_is_noted_again() -> None:
     sequences.give_back()
     assert sequences.next("cam") == 1
     assert store.reserved["cam"] == 1 + BLOCK
+
+
+def test_acknowledged_rows_leave_the_disk_within_a_minute_though_nothing_is_committed() -> None:
+    store = FakeStore()
+    it = outbox(store, replace(CONFIG, window=10))
+    fill(it, 3)
+    it.commit(0)
+    for row in it.take(0):
+        it.acknowledge(row.id)
+    assert len(store.rows) == 3
+    it.tend(TIDY_INTERVAL_MS)
+    assert store.rows == {}
