@@ -97,9 +97,10 @@ def test_of_two_agents_with_one_name_one_stays(
                 last_line = ended[0].output().strip().splitlines()[-1]
                 assert "another agent uses the device id 'dev-1'" in last_line
                 survivor = both[1 - both.index(ended[0])]
-                fleet.wait(lambda: fleet.status().state == "online")
+                # It was pushed out a moment ago, and may be in one of its longer waits.
+                fleet.wait(lambda: fleet.status().state == "online", timeout_s=90)
                 before = fleet.count("digits")
-                fleet.wait(lambda: fleet.count("digits") > before + 20)
+                fleet.wait(lambda: fleet.count("digits") > before + 20, timeout_s=90)
                 assert survivor.process.poll() is None
 
 
