@@ -11,14 +11,17 @@ import subprocess
 import sys
 import tempfile
 from importlib.metadata import PackageNotFoundError, version
+from itertools import chain
 from pathlib import Path
 
 ENGINE = Path(__file__).resolve().parents[1]
 CACHE = ENGINE.parent / ".cache" / "engine"
 ZIGLANG = "0.17.0"
 STACK_BYTES = 16 * 1024
-TARGETS = {"scalar": ("targets/portable.c", "mvp+bulk_memory+sign_ext")}
-"""The list of kernels, and the processor's features, named one by one: wasm3 has just these."""
+MVP = "mvp+bulk_memory+sign_ext"
+TARGETS = {"scalar": ("portable", MVP)}
+"""The list of kernels in `targets/`, which may have kernels of its own in a folder of its name
+under `kernels/`, and the processor's features, named one by one: wasm3 has just those of `MVP`."""
 FLAGS = (
     *("-target", "wasm32-freestanding", "-std=c99", "-ffreestanding", "-nostdlib", "-O3"),
     *("-pedantic", "-Wall", "-Wextra", "-Werror", "-Wconversion", "-Wshadow"),
@@ -50,7 +53,8 @@ def build(target: str = "scalar", cache: Path = CACHE) -> Path:
     made.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=made.parent) as folder:
         output = Path(folder) / made.name
-        sources = [*_files("core"), *_files("kernels"), Path(kernels), *_files("wasm")]
+        folders = ("core", "kernels", f"kernels/{kernels}", "wasm")
+        sources = [*chain.from_iterable(map(_files, folders)), Path(f"targets/{kernels}.c")]
         _run([*arguments, "-I.", "-Iinclude", *map(str, sources), "-o", str(output)], folder)
         output.replace(made)
     return made

@@ -2,7 +2,7 @@
 
 from toolchain.lowering.node import Step
 from toolchain.lowering.output_stage import MAX_TERMS, factors, output_stage
-from toolchain.lowering.packing import packing
+from toolchain.lowering.packing import pack
 from toolchain.lowering.site import Site
 from toolchain.lowering.window import window
 from toolchain.plan import parameters
@@ -22,18 +22,21 @@ def lower_conv(site: Site) -> Step:
     groups = site.input(0).shape[3] // depth
     if height * width * depth > MAX_TERMS or outputs % groups:
         site.refuse(f"weights {list(weights.shape)} in {groups} groups are not supported")
-    packed = packing(site.settings.target, Opcode.CONV_2D_S8)
+    stage = output_stage(site, weights, 0, factors(site, outputs, 0), options.activation)
+    geometry = window(site, (height, width), (options.dilation_h, options.dilation_w))
+    packed = pack(site, Opcode.CONV_2D_S8, weights, stage.weight_zero_point, geometry)
     return Step(
         Opcode.CONV_2D_S8,
         inputs=site.operator.inputs[:1],
         output=site.operator.outputs[0],
         parameters=parameters.Conv2D(
-            output_stage(site, weights, 0, factors(site, outputs, 0), options.activation),
-            window(site, (height, width), (options.dilation_h, options.dilation_w)),
-            site.constants.add(packed.pack(weights)),
+            stage,
+            geometry,
+            site.constants.add(packed.weights),
             depth,
         ),
         layout=packed.layout,
+        scratch_bytes=packed.scratch_bytes,
     )
 
 
@@ -47,16 +50,19 @@ def lower_depthwise(site: Site) -> Step:
     _, height, width, outputs = weights.shape
     if height * width > MAX_TERMS:
         site.refuse(f"weights {list(weights.shape)} are not supported: too many taps")
-    packed = packing(site.settings.target, Opcode.DEPTHWISE_CONV_2D_S8)
+    stage = output_stage(site, weights, 3, factors(site, outputs, 3), options.activation)
+    geometry = window(site, (height, width), (options.dilation_h, options.dilation_w))
+    packed = pack(site, Opcode.DEPTHWISE_CONV_2D_S8, weights, stage.weight_zero_point, geometry)
     return Step(
         Opcode.DEPTHWISE_CONV_2D_S8,
         inputs=site.operator.inputs[:1],
         output=site.operator.outputs[0],
         parameters=parameters.DepthwiseConv2D(
-            output_stage(site, weights, 3, factors(site, outputs, 3), options.activation),
-            window(site, (height, width), (options.dilation_h, options.dilation_w)),
-            site.constants.add(packed.pack(weights)),
+            stage,
+            geometry,
+            site.constants.add(packed.weights),
             outputs // site.input(0).shape[3],
         ),
         layout=packed.layout,
+        scratch_bytes=packed.scratch_bytes,
     )

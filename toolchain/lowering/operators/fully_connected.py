@@ -2,7 +2,7 @@
 
 from toolchain.lowering.node import Step
 from toolchain.lowering.output_stage import MAX_TERMS, factors, output_stage
-from toolchain.lowering.packing import packing
+from toolchain.lowering.packing import pack
 from toolchain.lowering.site import Site
 from toolchain.plan import parameters
 from toolchain.plan.numbers import Opcode
@@ -23,16 +23,18 @@ def lower(site: Site) -> Step:
     units, depth = weights.shape
     if depth > MAX_TERMS:
         site.refuse(f"{depth} inputs for each output, more than the limit of {MAX_TERMS}")
-    packed = packing(site.settings.target, Opcode.FULLY_CONNECTED_S8)
+    stage = output_stage(site, weights, 0, factors(site, units, 0), options.activation)
+    packed = pack(site, Opcode.FULLY_CONNECTED_S8, weights, stage.weight_zero_point)
     return Step(
         Opcode.FULLY_CONNECTED_S8,
         inputs=site.operator.inputs[:1],
         output=site.operator.outputs[0],
         parameters=parameters.FullyConnected(
-            stage=output_stage(site, weights, 0, factors(site, units, 0), options.activation),
-            weights=site.constants.add(packed.pack(weights)),
+            stage=stage,
+            weights=site.constants.add(packed.weights),
             units=units,
             depth=depth,
         ),
         layout=packed.layout,
+        scratch_bytes=packed.scratch_bytes,
     )
