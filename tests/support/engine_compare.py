@@ -10,8 +10,9 @@ from engine.host.build import FUZZ_PLANS, build
 from tests.support.engine import Micro, difference, engine_of
 from tests.support.engine_cases import FAMILIES, case
 from toolchain.lowering.lower import lower
+from toolchain.lowering.settings import Settings
 from toolchain.plan.encode import encode
-from toolchain.plan.numbers import Status
+from toolchain.plan.numbers import Rounding, Status
 from toolchain.tflite.reader import read
 
 
@@ -33,7 +34,8 @@ def fuzz(folder: Path, seed: int, count: int) -> dict[Status, int]:
     paths = []
     for family in FAMILIES:
         for number in range(4):
-            plan = encode(lower(read(case(family, number).model)))
+            settings = Settings(Rounding(number % 2))
+            plan = encode(lower(read(case(family, number).model), settings))
             paths.append(folder / f"{family}-{number}.plan")
             paths[-1].write_bytes(plan)
     command = [build(FUZZ_PLANS), str(seed), str(count), *paths]

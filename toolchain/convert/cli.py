@@ -26,7 +26,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--rounding",
         choices=tuple(ROUNDINGS),
         default="double",
-        help="double gives the bytes of TFLite Micro, single rounds once",
+        help="double gives the bytes of TFLite Micro, single those of LiteRT (XNNPACK)",
     )
     parser.add_argument(
         "--target",

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from toolchain.lowering.activation_range import activation_range
 from toolchain.lowering.multiplier import quantize_multipliers
 from toolchain.lowering.site import Site
+from toolchain.plan.numbers import Rounding
 from toolchain.plan.parameters import OutputStage
 from toolchain.tflite.dtype import DType
 from toolchain.tflite.slots import Activation
@@ -17,7 +18,7 @@ MAX_TERMS = 131_071
 
 
 def output_stage(
-    site: Site, weights: NDArray[np.int8], axis: int, factors: list[float], activation: Activation
+    site: Site, weights: NDArray[np.int8], axis: int, activation: Activation
 ) -> OutputStage:
     """Fold the input's zero point into the bias, and quantize each channel's factor.
 
@@ -30,34 +31,63 @@ def output_stage(
     weight_zero_point = _weight_zero_point(site)
     sums = (weights.astype(np.int64) - weight_zero_point).sum(axis=around)
     folded = _bias(site, channels) - zero_point * sums
-    multipliers, shifts = quantize_multipliers(factors)
+    multiplier, shift = _multipliers(site, channels, axis)
     low, high = activation_range(site, activation)
     return OutputStage(
         bias=site.constants.add(folded.astype("<i4")),
-        multiplier=site.constants.add_int32(multipliers),
-        shift=site.constants.add_int8(shifts),
+        multiplier=multiplier,
+        shift=shift,
         low=low,
         high=high,
         weight_zero_point=weight_zero_point,
     )
 
 
-def factors(site: Site, channels: int, axis: int) -> list[float]:
-    """s_in · s_w / s_out for each channel; one weight scale serves all channels.
-
-    In double, but for per-tensor FULLY_CONNECTED where the settings say so, and for what was
-    uint8: there TFLite's GetQuantizedConvolutionMultipler forms s_in · s_w in float32.
-    """
+def _multipliers(site: Site, channels: int, axis: int) -> tuple[int, int]:
+    """Where the constants hold each channel's multiplier and shift."""
     scale_in, _ = site.per_tensor(site.input(0))
     scale_out, _ = site.per_tensor(site.output())
     scales = _weight_scales(site, channels, axis)
+    times = channels // len(scales)
+    if site.settings.rounding is Rounding.SINGLE:
+        factors = float32_factors(scale_in, scales, scale_out)
+        if not np.isfinite(factors).all():
+            site.refuse("its scales make a factor beyond float32; quantize the model again")
+        multiplier = site.constants.add(np.tile(factors, times))
+        return multiplier, site.constants.add_int8([0] * channels)
+    products = _products(site, scale_in, scales)
+    multipliers, shifts = quantize_multipliers(product / scale_out for product in products)
+    return (
+        site.constants.add_int32(multipliers * times),
+        site.constants.add_int8(shifts * times),
+    )
+
+
+def float32_factors(
+    scale_in: float, scales: tuple[float, ...], scale_out: float
+) -> NDArray[np.float32]:
+    """XNNPACK's factors: (s_in · s_w) / s_out, every step in float32.
+
+    Below the normal numbers it is 0: so little times a sum of 32 bits rounds to 0 in any case.
+    """
+    with np.errstate(over="ignore", under="ignore"):
+        products = np.float32(scale_in) * np.array(scales, np.float32)
+        factors = products / np.float32(scale_out)
+    is_normal = factors >= np.finfo(np.float32).tiny
+    return np.where(is_normal, factors, np.float32(0)).astype("<f4")
+
+
+def _products(site: Site, scale_in: float, scales: tuple[float, ...]) -> list[float]:
+    """s_in · s_w for each weight scale.
+
+    In double, but for per-tensor FULLY_CONNECTED where the settings say so, and for what was
+    uint8: there TFLite's GetQuantizedConvolutionMultipler forms the product in float32.
+    """
     is_old = site.operator.inputs[1] in site.were_uint8
     is_per_tensor_fc = site.operator.name == "FULLY_CONNECTED" and len(scales) == 1
     if is_old or (is_per_tensor_fc and site.settings.float32_products):
-        products = [float(np.float32(scale_in) * np.float32(scale)) for scale in scales]
-    else:
-        products = [scale_in * scale for scale in scales]
-    return [product / scale_out for product in products * (channels // len(scales))]
+        return [float(np.float32(scale_in) * np.float32(scale)) for scale in scales]
+    return [scale_in * scale for scale in scales]
 
 
 def _weight_scales(site: Site, channels: int, axis: int) -> tuple[float, ...]:

@@ -10,7 +10,7 @@ UINT8_OUTSIDE = 1
 
 
 class Rounding(IntEnum):
-    """How often a requantization rounds: DOUBLE as TFLite Micro and CMSIS-NN, SINGLE once."""
+    """How often a requantization rounds: DOUBLE as TFLite Micro, SINGLE once as XNNPACK."""
 
     DOUBLE = 0
     SINGLE = 1

@@ -4,11 +4,12 @@
 
 #include "selvedge/port.h"
 
-/* int32 sums of channel c to int8: MBQM(sum + bias[c], multiplier[c], shift[c]) + zero point. */
+/* int32 sums of channel c to int8: MBQM(sum + bias[c], multiplier[c], shift[c]) + zero point; with
+ * single rounding, the float32 product of sum + bias[c] and factor c, rounded to even. */
 typedef struct SV_MAY_ALIAS sv_output_stage {
     uint32_t bias;       /* int32 a channel; the input's zero point is folded in */
-    uint32_t multiplier; /* int32 a channel */
-    uint32_t shift;      /* int8 a channel, -31..30 */
+    uint32_t multiplier; /* int32 a channel; single rounding: a float32 factor */
+    uint32_t shift;      /* int8 a channel, -31..30; single rounding: not read */
     int8_t low;
     int8_t high;
     int8_t weight_zero_point; /* 0 but in models that were uint8 */

@@ -1,7 +1,7 @@
 """FULLY_CONNECTED."""
 
 from toolchain.lowering.node import Step
-from toolchain.lowering.output_stage import MAX_TERMS, factors, output_stage
+from toolchain.lowering.output_stage import MAX_TERMS, output_stage
 from toolchain.lowering.packing import pack
 from toolchain.lowering.site import Site
 from toolchain.plan import parameters
@@ -23,7 +23,7 @@ def lower(site: Site) -> Step:
     units, depth = weights.shape
     if depth > MAX_TERMS:
         site.refuse(f"{depth} inputs for each output, more than the limit of {MAX_TERMS}")
-    stage = output_stage(site, weights, 0, factors(site, units, 0), options.activation)
+    stage = output_stage(site, weights, 0, options.activation)
     packed = pack(site, Opcode.FULLY_CONNECTED_S8, weights, stage.weight_zero_point)
     return Step(
         Opcode.FULLY_CONNECTED_S8,
