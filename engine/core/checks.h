@@ -17,6 +17,21 @@ static inline int sv_has_constants(const sv_call *call, uint32_t offset, uint64_
     return offset % size == 0 && offset <= bytes && count <= (bytes - offset) / size;
 }
 
+/* Bytes of one element; 0 for a type that plans do not have. */
+static inline uint32_t sv_element_bytes(const sv_tensor *tensor) {
+    switch (tensor->dtype) {
+    case SV_INT8:
+        return 1;
+    case SV_INT16:
+        return 2;
+    case SV_INT32:
+    case SV_FLOAT32:
+        return 4;
+    default:
+        return 0;
+    }
+}
+
 static inline uint32_t sv_elements(const sv_tensor *tensor) {
     uint32_t count = 1;
     for (uint32_t i = 0; i < SV_MAX_RANK; i++) {

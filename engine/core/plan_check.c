@@ -41,27 +41,13 @@ static sv_status check_header(const sv_plan *plan, size_t length, size_t arena_b
     return plan->arena_bytes <= arena_bytes ? SV_OK : SV_ARENA_TOO_SMALL;
 }
 
-static uint32_t element_bytes(const sv_tensor *tensor) {
-    switch (tensor->dtype) {
-    case SV_INT8:
-        return 1;
-    case SV_INT16:
-        return 2;
-    case SV_INT32:
-    case SV_FLOAT32:
-        return 4;
-    default:
-        return 0;
-    }
-}
-
 static int is_zero_point(const sv_tensor *tensor) {
     const int32_t zero_point = tensor->zero_point;
     return tensor->dtype == SV_INT8 ? zero_point >= -128 && zero_point <= 127 : zero_point == 0;
 }
 
 static sv_status check_tensor(const sv_plan *plan, const sv_tensor *tensor) {
-    const uint32_t size = element_bytes(tensor);
+    const uint32_t size = sv_element_bytes(tensor);
     const uint32_t room =
         tensor->place == SV_IN_ARENA ? plan->arena_bytes : plan->constants_bytes;
     uint64_t bytes = size;

@@ -14,9 +14,10 @@ extern const sv_kernel sv_fully_connected_s8;
 extern const sv_kernel sv_max_pool2d_s8;
 extern const sv_kernel sv_mean_s8;
 extern const sv_kernel sv_mul_s8;
-extern const sv_kernel sv_pad_s8;
+extern const sv_kernel sv_pad;
 extern const sv_kernel sv_quantize_f32_s8;
 extern const sv_kernel sv_softmax_s8;
+extern const sv_kernel sv_strided_copy;
 extern const sv_kernel sv_table_s8;
 
 #endif

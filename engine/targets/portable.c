@@ -12,9 +12,10 @@ const sv_kernel *const sv_kernels[] = {
     &sv_max_pool2d_s8,
     &sv_mean_s8,
     &sv_mul_s8,
-    &sv_pad_s8,
+    &sv_pad,
     &sv_quantize_f32_s8,
     &sv_softmax_s8,
+    &sv_strided_copy,
     &sv_table_s8,
 };
 

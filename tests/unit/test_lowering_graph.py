@@ -56,7 +56,7 @@ def test_a_pad_goes_into_the_convolution():
 
 def test_a_pad_that_others_read_stays():
     plan = lower(padded(((1, 0), (2, 1)), outputs=(4, 2)))
-    assert [one.opcode for one in plan.operators] == [Opcode.PAD_S8, Opcode.CONV_2D_S8]
+    assert [one.opcode for one in plan.operators] == [Opcode.PAD, Opcode.CONV_2D_S8]
     assert plan.operators[1].parameters.window.pad_top == 0
 
 

@@ -91,6 +91,7 @@ def test_numbers():
         ("sv_mean_parameters", p.Mean),
         ("sv_pad_parameters", p.Pad),
         ("sv_concatenation_parameters", p.Concatenation),
+        ("sv_strided_copy_parameters", p.StridedCopy),
     ],
 )
 def test_structs(name, record):

@@ -18,7 +18,7 @@ from toolchain.memory.lifetimes import ALIASES
 from toolchain.plan.numbers import Place
 from toolchain.plan.plan import Plan, PlanOperator, PlanTensor
 from toolchain.tflite.dtype import DType
-from toolchain.tflite.model import Graph, Model, Tensor
+from toolchain.tflite.model import Graph, Model, Operator, Tensor
 
 DTYPES = frozenset({DType.FLOAT32, DType.INT32, DType.INT16, DType.INT8})
 
@@ -34,11 +34,18 @@ def lower(model: Model, settings: Settings | None = None) -> Plan:
     shifted, were_uint8 = to_int8(model.main)
     graph, nodes = fold(shifted)
     constants = ConstantPool()
-    steps = {
-        position: _lower(Site(node, graph, settings, constants, were_uint8))
-        for position, node in enumerate(nodes)
-        if node.operator.name not in ALIASES
-    }
+    temporaries: list[Tensor] = []
+    operators: list[Operator] = []
+    steps: dict[int, Step] = {}
+    for node in nodes:
+        if node.operator.name in ALIASES:
+            operators.append(node.operator)
+            continue
+        site = Site(node, graph, settings, constants, were_uint8, temporaries)
+        for step in _lower(site):
+            steps[len(operators)] = step
+            operators.append(Operator(node.operator.name, step.inputs, (step.output,)))
+    graph = replace(graph, tensors=(*graph.tensors, *temporaries), operators=tuple(operators))
     _check_ports(graph)
     order, layout = _arrange(graph, steps)
     used = _used(graph, steps)
@@ -50,7 +57,7 @@ def lower(model: Model, settings: Settings | None = None) -> Plan:
         )
         for index in used
     )
-    operators = tuple(
+    plan_operators = tuple(
         _operator(steps[position], number, layout.scratch.get(step, 0))
         for step, position in enumerate(order)
         if position in steps
@@ -60,7 +67,7 @@ def lower(model: Model, settings: Settings | None = None) -> Plan:
         target=settings.target,
         arena_bytes=layout.arena_bytes,
         tensors=tensors,
-        operators=operators,
+        operators=plan_operators,
         inputs=tuple(number[index] for index in graph.inputs),
         outputs=tuple(number[index] for index in graph.outputs),
         constants=constants.to_bytes(),
@@ -77,13 +84,14 @@ def _arrange(graph: Graph, steps: dict[int, Step]) -> tuple[tuple[int, ...], Lay
     return min(found, key=lambda one: one[1].arena_bytes)
 
 
-def _lower(site: Site) -> Step:
+def _lower(site: Site) -> tuple[Step, ...]:
     lowering = LOWERINGS.get(site.operator.name)
     if lowering is None:
         site.refuse("is not supported by the engine; run this model with the tflite runtime")
     if site.were_uint8.intersection(site.operator.inputs) and site.operator.name not in SUPPORTED:
         site.refuse("is not supported with uint8 inputs; quantize the model to int8")
-    return lowering(site)
+    steps = lowering(site)
+    return steps if isinstance(steps, tuple) else (steps,)
 
 
 def _check_ports(graph: Graph) -> None:

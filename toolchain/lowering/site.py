@@ -1,6 +1,6 @@
 """Where an operator is lowered: its tensors, checked, the settings, and room for constants."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 import numpy as np
@@ -13,18 +13,31 @@ from toolchain.lowering.settings import Settings
 from toolchain.tflite.dtype import DType
 from toolchain.tflite.model import Graph, Operator, Quantization, Tensor
 
-_NUMPY = {DType.INT8: "i1", DType.INT32: "<i4", DType.FLOAT32: "<f4", DType.INT16: "<i2"}
+_NUMPY = {
+    DType.INT8: "i1",
+    DType.INT16: "<i2",
+    DType.INT32: "<i4",
+    DType.INT64: "<i8",
+    DType.FLOAT32: "<f4",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """One node with all that its lowering needs; indices count the operator's inputs."""
+    """One node with all that its lowering needs; indices count the operator's inputs.
+
+    Attributes:
+        were_uint8: tensors that are uint8 in the model's file.
+        temporaries: tensors between the steps of operators that become several; they are numbered
+            behind the graph's own.
+    """
 
     node: Node
     graph: Graph
     settings: Settings
     constants: ConstantPool
     were_uint8: frozenset[int] = frozenset()
+    temporaries: list[Tensor] = field(default_factory=list)
 
     @property
     def operator(self) -> Operator:
@@ -52,6 +65,23 @@ class Site:
         if len(self.operator.outputs) != 1:
             self.refuse(f"has {len(self.operator.outputs)} outputs, not 1")
         return self._typed(self.graph.tensors[self.operator.outputs[0]], "output", dtype)
+
+    def tensor(self, index: int) -> Tensor:
+        """A tensor that a step reads or writes, whether the model's or between steps."""
+        own = self.graph.tensors
+        found = own[index] if index < len(own) else self.temporaries[index - len(own)]
+        return self._typed(found, f"tensor {index}", None)
+
+    def temporary(self, tensor: Tensor) -> int:
+        """Add a tensor between the steps of this operator; returns its index."""
+        self.temporaries.append(tensor)
+        return len(self.graph.tensors) + len(self.temporaries) - 1
+
+    def integers(self, number: int) -> list[int]:
+        """An input that must be a constant of int32 or int64, flat."""
+        dtype = self.input(number).dtype
+        values = self.constant(number, DType.INT64 if dtype is DType.INT64 else DType.INT32)
+        return [int(value) for value in values.reshape(-1)]
 
     def constant(self, number: int, dtype: DType) -> NDArray[Any]:
         """An input that must be a constant, as array."""

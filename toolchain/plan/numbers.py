@@ -45,10 +45,11 @@ class Opcode(IntEnum):
     TABLE_S8 = 8
     MUL_S8 = 9
     MEAN_S8 = 10
-    PAD_S8 = 11
+    PAD = 11
     CONCATENATION = 12
     QUANTIZE_F32_S8 = 13
     DEQUANTIZE_S8_F32 = 14
+    STRIDED_COPY = 15
 
 
 class Status(IntEnum):

@@ -128,7 +128,7 @@ class Mean(Record):
 
 @dataclass(frozen=True, slots=True)
 class Pad(Record):
-    """PAD and PADV2: how far the input is moved in each dimension, and what is around it."""
+    """PAD and PADV2: how far the input is moved in each dimension, and the element around it."""
 
     before0: U32
     before1: U32
@@ -147,6 +147,25 @@ class Concatenation(Record):
 
 
 @dataclass(frozen=True, slots=True)
+class StridedCopy(Record):
+    """A copy of every so manieth element, in up to six dimensions, outermost first."""
+
+    start: U32
+    count0: U32
+    count1: U32
+    count2: U32
+    count3: U32
+    count4: U32
+    count5: U32
+    step0: I32
+    step1: I32
+    step2: I32
+    step3: I32
+    step4: I32
+    step5: I32
+
+
+@dataclass(frozen=True, slots=True)
 class NoParameters(Record):
     """QUANTIZE and DEQUANTIZE: the tensors say it all."""
 
@@ -162,8 +181,9 @@ OF_OPCODE: dict[Opcode, type[Record]] = {
     Opcode.TABLE_S8: Table,
     Opcode.MUL_S8: Mul,
     Opcode.MEAN_S8: Mean,
-    Opcode.PAD_S8: Pad,
+    Opcode.PAD: Pad,
     Opcode.CONCATENATION: Concatenation,
     Opcode.QUANTIZE_F32_S8: NoParameters,
     Opcode.DEQUANTIZE_S8_F32: NoParameters,
+    Opcode.STRIDED_COPY: StridedCopy,
 }

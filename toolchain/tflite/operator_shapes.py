@@ -1,11 +1,10 @@
 """Shapes around the common operators: as many operands as there must be, of sizes that agree."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import NoReturn
 
-from toolchain.errors import ModelRefused
-from toolchain.tflite.model import Graph, Operator, Tensor
+from toolchain.tflite import moving_shapes
+from toolchain.tflite.model import Graph
+from toolchain.tflite.operands import Operands, Shape, operands_of
 from toolchain.tflite.options import (
     Concatenation,
     Conv2D,
@@ -16,30 +15,8 @@ from toolchain.tflite.options import (
 )
 from toolchain.tflite.slots import Padding
 
-Shape = tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Operands:
-    """An operator with its tensors in place of their indices; None is an input left out."""
-
-    where: str
-    operator: Operator
-    inputs: tuple[Tensor | None, ...]
-    outputs: tuple[Tensor, ...]
-
-    def refuse(self, reason: str) -> NoReturn:
-        """Refuse the model because of this operator."""
-        raise ModelRefused(f"{self.where}: {reason}")
-
-    def input(self, number: int, rank: int | None = None) -> Tensor:
-        """Return an input that must be there, and have `rank` dimensions if that is given."""
-        tensor = self.inputs[number] if number < len(self.inputs) else None
-        if tensor is None:
-            self.refuse(f"lacks input {number}")
-        if rank is not None and len(tensor.shape) != rank:
-            self.refuse(f"input {number} has shape {list(tensor.shape)}, not {rank} dimensions")
-        return tensor
+Shapes = tuple[Shape, ...]
+Rule = Callable[[Operands], Shapes | None]
 
 
 def check_shapes(graph: Graph) -> None:
@@ -51,30 +28,23 @@ def check_shapes(graph: Graph) -> None:
         ModelRefused: an operand is missing, or its shape does not go with the others.
     """
     for number, operator in enumerate(graph.operators):
-        rule = RULES.get(operator.name)
-        if rule is None:
-            continue
-        operands = _operands(graph, number, operator)
-        if len(operands.outputs) != 1:
-            operands.refuse(f"has {len(operands.outputs)} outputs, not 1")
-        expected = rule(operands)
-        output = operands.outputs[0]
-        tensors = (*operands.inputs, output)
-        if expected is None or any(tensor and tensor.is_dynamic for tensor in tensors):
-            continue
-        if output.shape != expected:
+        if operator.name in RULES:
+            _check(operands_of(graph, number), RULES[operator.name])
+
+
+def _check(operands: Operands, rule: Rule) -> None:
+    expected = rule(operands)
+    if expected is None:
+        return
+    if len(operands.outputs) != len(expected):
+        operands.refuse(f"has {len(operands.outputs)} outputs, not {len(expected)}")
+    if any(tensor and tensor.is_dynamic for tensor in (*operands.inputs, *operands.outputs)):
+        return
+    for output, shape in zip(operands.outputs, expected, strict=True):
+        if output.shape != shape:
             operands.refuse(
-                f"its output has shape {list(output.shape)}, but {list(expected)} comes out"
+                f"its output has shape {list(output.shape)}, but {list(shape)} comes out"
             )
-
-
-def _operands(graph: Graph, number: int, operator: Operator) -> Operands:
-    return Operands(
-        where=f"operator {number} ({operator.name})",
-        operator=operator,
-        inputs=tuple(graph.tensors[i] if i >= 0 else None for i in operator.inputs),
-        outputs=tuple(graph.tensors[i] for i in operator.outputs),
-    )
 
 
 def _window(operands: Operands, size: Shape, kernel: Shape, dilation: Shape = (1, 1)) -> Shape:
@@ -181,16 +151,26 @@ def _concatenation(operands: Operands) -> Shape:
     options = operands.operator.options
     assert isinstance(options, Concatenation)
     rank = len(shapes[0])
-    if not -rank <= options.axis < rank:
-        operands.refuse(f"axis {options.axis} of {rank} dimensions")
-    axis = options.axis % rank
+    axis = operands.axis(options.axis, rank)
     around = {(shape[:axis], shape[axis + 1 :]) for shape in shapes}
     if len(around) != 1 or any(len(shape) != rank for shape in shapes):
         operands.refuse(f"shapes {[list(shape) for shape in shapes[:4]]} do not join")
     return (*shapes[0][:axis], sum(shape[axis] for shape in shapes), *shapes[0][axis + 1 :])
 
 
-RULES: dict[str, Callable[[Operands], Shape | None]] = {
+def _one(rule: Callable[[Operands], Shape | None]) -> Rule:
+    """Make a rule about the only output one about all outputs."""
+
+    def shapes(operands: Operands) -> Shapes | None:
+        if len(operands.outputs) != 1:
+            operands.refuse(f"has {len(operands.outputs)} outputs, not 1")
+        expected = rule(operands)
+        return None if expected is None else (expected,)
+
+    return shapes
+
+
+_OF_ONE_OUTPUT: dict[str, Callable[[Operands], Shape | None]] = {
     "CONV_2D": _conv,
     "DEPTHWISE_CONV_2D": _depthwise,
     "TRANSPOSE_CONV": _transpose_conv,
@@ -203,4 +183,9 @@ RULES: dict[str, Callable[[Operands], Shape | None]] = {
         ("SOFTMAX", "LOGISTIC", "TANH", "RELU", "RELU6", "LEAKY_RELU", "HARD_SWISH"), _same
     ),
     **dict.fromkeys(("QUANTIZE", "DEQUANTIZE"), _same),
+}
+
+RULES: dict[str, Rule] = {
+    **{name: _one(rule) for name, rule in _OF_ONE_OUTPUT.items()},
+    **moving_shapes.RULES,
 }

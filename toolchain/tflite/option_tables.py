@@ -22,6 +22,7 @@ from toolchain.tflite.options import (
     ResizeNearestNeighbor,
     Softmax,
     Split,
+    SplitV,
     Squeeze,
     StridedSlice,
     Sub,
@@ -53,6 +54,7 @@ UNION: dict[type[Options], int] = {
     Unpack: 64,
     ResizeNearestNeighbor: 74,
     LeakyRelu: 75,
+    SplitV: 79,
     BatchMatMul: 101,
     Gelu: 116,
 }
@@ -86,6 +88,7 @@ OF_OPERATOR: dict[str, type[Options]] = {
     "RESIZE_NEAREST_NEIGHBOR": ResizeNearestNeighbor,
     "SOFTMAX": Softmax,
     "SPLIT": Split,
+    "SPLIT_V": SplitV,
     "SQUEEZE": Squeeze,
     "STRIDED_SLICE": StridedSlice,
     "SUB": Sub,

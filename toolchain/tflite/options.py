@@ -168,6 +168,13 @@ class Split(Options):
 
 
 @dataclass(frozen=True, slots=True)
+class SplitV(Options):
+    """SPLIT_V."""
+
+    num_splits: Annotated[int, Slot(0, "i")] = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Pack(Options):
     """PACK."""
 

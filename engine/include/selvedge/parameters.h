@@ -96,12 +96,19 @@ typedef struct SV_MAY_ALIAS sv_mean_parameters {
 
 typedef struct SV_MAY_ALIAS sv_pad_parameters {
     uint32_t before[6]; /* how far the input lies from the start of each dimension */
-    int32_t value;
+    int32_t value; /* an element, in as many low bytes as it has */
 } sv_pad_parameters;
 
 /* Each input is seen as [outer, its bytes / outer]. */
 typedef struct SV_MAY_ALIAS sv_concatenation_parameters {
     uint32_t outer;
 } sv_concatenation_parameters;
+
+/* Element [i, j, …] of the output is element start + i * steps[0] + j * steps[1] … of the input. */
+typedef struct SV_MAY_ALIAS sv_strided_copy_parameters {
+    uint32_t start;
+    uint32_t counts[6];
+    int32_t steps[6];
+} sv_strided_copy_parameters;
 
 #endif

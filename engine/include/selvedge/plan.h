@@ -28,10 +28,11 @@ enum sv_opcode {
     SV_TABLE_S8 = 8,
     SV_MUL_S8 = 9,
     SV_MEAN_S8 = 10,
-    SV_PAD_S8 = 11,
+    SV_PAD = 11,
     SV_CONCATENATION = 12,
     SV_QUANTIZE_F32_S8 = 13,
-    SV_DEQUANTIZE_S8_F32 = 14
+    SV_DEQUANTIZE_S8_F32 = 14,
+    SV_STRIDED_COPY = 15
 };
 
 typedef struct SV_MAY_ALIAS sv_plan {

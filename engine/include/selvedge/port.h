@@ -18,6 +18,7 @@
 
 typedef int32_t SV_MAY_ALIAS sv_i32;
 typedef uint16_t SV_MAY_ALIAS sv_u16;
+typedef uint32_t SV_MAY_ALIAS sv_u32;
 typedef float SV_MAY_ALIAS sv_f32;
 
 /* The only two functions wanted from outside; the compiler calls them by itself anyway. */
