@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from tests.support.engine import MODEL_NAMES, MODELS, Micro, difference, edge_inputs, engine_of
-from tests.support.engine_cases import FAMILIES
 from tests.support.engine_compare import compare, fuzz
+from tests.support.engine_families import FAMILIES
 from toolchain.plan.numbers import Status
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.support.engine import MODEL_NAMES, MODELS, Micro, difference, edge_inputs, engine_of
-from tests.support.engine_cases import FAMILIES, case
+from tests.support.engine_families import FAMILIES
 from tests.support.wasm_modules import RUNTIMES, Loaded, module_of
 
 INPUTS = 200
@@ -33,7 +33,7 @@ def test_model(name, runtime):
 def test_operator(family, runtime):
     values = 0
     for seed in SEEDS:
-        made = case(family, seed)
+        made = FAMILIES[family](seed)
         theirs = engine_of(made.model).run(made.inputs)
         assert difference(Loaded(runtime(module_of(made.model))).run(made.inputs), theirs) == 0
         values += theirs[0].size

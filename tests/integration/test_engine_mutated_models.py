@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.support.engine import check
-from tests.support.engine_cases import FAMILIES, case
+from tests.support.engine_families import FAMILIES
 from toolchain.errors import ModelRefused
 from toolchain.lowering.lower import lower
 from toolchain.plan.encode import encode
@@ -20,7 +20,7 @@ def test_a_damaged_model_is_refused_or_safe(family):
     rng = np.random.default_rng([7, *family.encode()])
     outcomes = {"refused": 0, "accepted": 0}
     for seed in range(CHANGES):
-        model = bytearray(case(family, seed % 20).model)
+        model = bytearray(FAMILIES[family](seed % 20).model)
         for _ in range(int(rng.integers(1, 4))):
             number = int(rng.choice(NUMBERS)) if rng.random() < 0.5 else int(rng.integers(256))
             model[int(rng.integers(len(model)))] = number

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from tests.support.engine import Lite, Micro, difference, engine_of
-from tests.support.engine_cases import FAMILIES, case, is_per_tensor, older, surrounded
+from tests.support.engine_cases import case, is_per_tensor, older, surrounded
 from tests.support.engine_compare import compare
+from tests.support.engine_families import FAMILIES
 from toolchain.lowering.settings import Settings
 from toolchain.plan.numbers import Rounding
 
@@ -26,7 +27,7 @@ OLDER = (
 
 
 @pytest.mark.parametrize("family", sorted(FAMILIES))
-def test_double_rounding_equals_tflite_micro(family):
+def test_double_rounding_equals_the_reference(family):
     cases, values = compare(family, range(CASES))
     print(f"\n{family}: 0 of {values} values differ, {cases} cases")
 

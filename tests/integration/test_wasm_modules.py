@@ -8,7 +8,8 @@ import pytest
 import wasmtime
 
 from tests.support.engine import MODEL_NAMES, MODELS, Micro, difference, edge_inputs, engine_of
-from tests.support.engine_cases import FAMILIES, case, is_per_tensor, older
+from tests.support.engine_cases import case, is_per_tensor, older
+from tests.support.engine_families import FAMILIES
 from tests.support.wasm_modules import RUNTIMES, Loaded, Wasmtime, module_of, prebuilt
 from toolchain.convert import label
 from toolchain.convert.contents import read_exports, read_memory
@@ -61,7 +62,7 @@ def test_a_module_is_little_larger_than_its_weights(name):
 @pytest.mark.parametrize("family", sorted(FAMILIES))
 def test_an_operator_equals_the_host_engine(family, runtime):
     for seed in range(3):
-        made = case(family, seed)
+        made = FAMILIES[family](seed)
         for choices, settings in ((Choices(), None), (SINGLE, Settings(Rounding.SINGLE))):
             wasm = Loaded(runtime(module_of(made.model, choices)))
             theirs = engine_of(made.model, settings).run(made.inputs)

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from engine.host.build import FUZZ_PLANS, build
-from tests.support.engine import Micro, difference, engine_of
-from tests.support.engine_cases import FAMILIES, case
+from tests.support.engine import difference, engine_of
+from tests.support.engine_families import FAMILIES, reference
 from toolchain.lowering.lower import lower
 from toolchain.lowering.settings import Settings
 from toolchain.plan.encode import encode
@@ -17,14 +17,15 @@ from toolchain.tflite.reader import read
 
 
 def compare(family: str, seeds: range) -> tuple[int, int]:
-    """Cases and values compared with TFLite Micro; fails at the first that differs."""
+    """Cases and values compared with the reference; fails at the first that differs."""
     values = levels = 0
     for seed in seeds:
-        made = case(family, seed)
-        mine, theirs = engine_of(made.model).run(made.inputs), Micro(made.model).run(made.inputs)
+        made = FAMILIES[family](seed)
+        mine = engine_of(made.model).run(made.inputs)
+        theirs = reference(family)(made.model).run(made.inputs)
         assert difference(mine, theirs) == 0, f"{family}, seed {seed}"
-        values += theirs[0].size
-        levels += len(np.unique(theirs[0]))
+        values += sum(output.size for output in theirs)
+        levels += sum(len(np.unique(output)) for output in theirs)
     assert levels > 2 * len(seeds), "most outputs are constant: the cases say nothing"
     return len(seeds), values
 
@@ -35,7 +36,7 @@ def fuzz(folder: Path, seed: int, count: int) -> dict[Status, int]:
     for family in FAMILIES:
         for number in range(4):
             settings = Settings(Rounding(number % 2))
-            plan = encode(lower(read(case(family, number).model), settings))
+            plan = encode(lower(read(FAMILIES[family](number).model), settings))
             paths.append(folder / f"{family}-{number}.plan")
             paths[-1].write_bytes(plan)
     command = [build(FUZZ_PLANS), str(seed), str(count), *paths]

@@ -1,0 +1,22 @@
+"""All families of random one-operator models by name, and the interpreter that each is held to."""
+
+from collections.abc import Callable
+from functools import partial
+
+from tests.support import engine_cases
+from tests.support.engine import Lite, Micro
+from tests.support.engine_cases import Case
+from tests.support.engine_cases_shapes import MOVING, shape_case
+
+FAMILIES: dict[str, Callable[[int], Case]] = {
+    **{name: partial(engine_cases.case, name) for name in engine_cases.FAMILIES},
+    **{name: partial(shape_case, name) for name in MOVING},
+}
+
+LITE_ONLY = frozenset({"transpose"})
+"""Families with types that TFLite Micro refuses; LiteRT's reference kernels are asked instead."""
+
+
+def reference(family: str) -> type[Micro | Lite]:
+    """The interpreter whose bytes the engine must give."""
+    return Lite if family in LITE_ONLY else Micro
