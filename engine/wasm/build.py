@@ -19,7 +19,7 @@ CACHE = ENGINE.parent / ".cache" / "engine"
 ZIGLANG = "0.17.0"
 STACK_BYTES = 16 * 1024
 MVP = "mvp+bulk_memory+sign_ext"
-TARGETS = {"scalar": ("portable", MVP)}
+TARGETS = {"scalar": ("portable", MVP), "simd": ("simd128", f"{MVP}+simd128")}
 """The list of kernels in `targets/`, which may have kernels of its own in a folder of its name
 under `kernels/`, and the processor's features, named one by one: wasm3 has just those of `MVP`."""
 FLAGS = (

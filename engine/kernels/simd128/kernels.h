@@ -1,0 +1,11 @@
+/* The kernels of this target. */
+#ifndef SELVEDGE_SIMD128_KERNELS_H
+#define SELVEDGE_SIMD128_KERNELS_H
+
+#include "core/kernel.h"
+
+extern const sv_kernel sv_conv2d_s8_simd128;
+extern const sv_kernel sv_depthwise_conv2d_s8_simd128;
+extern const sv_kernel sv_fully_connected_s8_simd128;
+
+#endif

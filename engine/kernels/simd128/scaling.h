@@ -1,0 +1,120 @@
+/* The output stage for eight channels at a time.
+ *
+ * A float32 product comes close to the exact result: it is the result, unless it lies so near to
+ * the middle of two whole numbers that the rounding of MBQM or of the product may decide. Those
+ * few values are computed anew by sv_to_s8. */
+#ifndef SELVEDGE_SIMD128_SCALING_H
+#define SELVEDGE_SIMD128_SCALING_H
+
+#include <wasm_simd128.h>
+
+#include "kernels/output_stage.h"
+
+/* Channels whose factors are made at once; a whole number of blocks. */
+enum { SV_BLOCK = 8, SV_PANEL = 256 };
+
+typedef struct sv_scaling {
+    const sv_stage *stage;
+    int32_t first;  /* channel of element 0 */
+    int32_t count;  /* channels; behind them the elements are 0 up to the end of a block */
+    v128_t to_zero_point; /* int32: what the bits of 1.5 * 2^23 + z are greater than z + zero point */
+    v128_t low;           /* int8 */
+    v128_t high;
+    int32_t bias[SV_PANEL];
+    float factor[SV_PANEL];
+    float certain[SV_PANEL]; /* how far from a whole number a product may be and be believed */
+} sv_scaling;
+
+/* 2^exponent, -126..127 */
+static inline float sv_power_of_two(int32_t exponent) {
+    const union {
+        int32_t bits;
+        float value;
+    } power = {.bits = (exponent + 127) * (1 << 23)};
+    return power.value;
+}
+
+/* Factors and bounds of the channels first..first+count-1, at most SV_PANEL.
+ *
+ * With y = x * multiplier * 2^-31 and e = -shift, MBQM gives the whole number next to
+ * round(y) * 2^-e, which is at most 2^-(e+1) away from the exact product y * 2^-e. Below 512, which
+ * is all that does not saturate, three roundings to float32 add less than 2^-13. */
+static inline void sv_open_scaling(sv_scaling *s, const sv_stage *stage, const int8_t *range,
+                                   int32_t first, int32_t count) {
+    s->stage = stage;
+    s->first = first;
+    s->count = count;
+    s->to_zero_point = wasm_i32x4_splat(0x4b400000 - stage->zero_point);
+    s->low = wasm_i8x16_splat(range[0]);
+    s->high = wasm_i8x16_splat(range[1]);
+    const int32_t end = (count + SV_BLOCK - 1) / SV_BLOCK * SV_BLOCK;
+    for (int32_t i = 0; i < end; i++) {
+        const int32_t channel = first + i;
+        const int is_used = i < count && stage->multiplier[channel] != 0;
+        const int32_t shift = is_used ? stage->shift[channel] : 0;
+        s->bias[i] = i < count ? stage->bias[channel] : 0;
+        s->factor[i] =
+            is_used ? (float)stage->multiplier[channel] * sv_power_of_two(shift - 31) : 0.0f;
+        s->certain[i] = 0.5f;
+        if (is_used) {
+            s->certain[i] -= sv_power_of_two(-13) +
+                             (stage->rounding == SV_ROUND_DOUBLE ? sv_power_of_two(shift - 1) : 0);
+        }
+    }
+}
+
+/* The exact way, for eight sums that hold the bias. */
+static __attribute__((noinline)) v128_t sv_exact(const sv_scaling *s, int32_t channel, v128_t left,
+                                                 v128_t right) {
+    int32_t sums[SV_BLOCK];
+    int8_t outputs[2 * SV_BLOCK] = {0};
+    wasm_v128_store(sums, left);
+    wasm_v128_store(sums + 4, right);
+    for (int32_t i = 0; i < SV_BLOCK && channel + i < s->count; i++) {
+        outputs[i] = sv_to_s8(s->stage, s->first + channel + i,
+                              sv_wrap_sub(sums[i], s->bias[channel + i]));
+    }
+    return wasm_v128_load(outputs);
+}
+
+/* Four products; `far` gathers how far they are from whole numbers. */
+static inline v128_t sv_scale(const sv_scaling *s, v128_t sums, v128_t factor, v128_t *far) {
+    const v128_t magic = wasm_f32x4_splat(12582912.0f);
+    const v128_t product = wasm_f32x4_mul(wasm_f32x4_convert_i32x4(sums), factor);
+    const v128_t whole = wasm_f32x4_add(product, magic);
+    const v128_t rest = wasm_f32x4_sub(product, wasm_f32x4_sub(whole, magic));
+    *far = wasm_f32x4_abs(rest);
+    return wasm_i32x4_sub(whole, s->to_zero_point);
+}
+
+/* Eight sums that hold the bias, of channels `channel`..+7 counted from `first`, as int8 in the
+ * lower half. */
+static inline v128_t sv_scale8(const sv_scaling *s, int32_t channel, v128_t left, v128_t right) {
+    v128_t far_left, far_right;
+    const v128_t a = sv_scale(s, left, wasm_v128_load(s->factor + channel), &far_left);
+    const v128_t b = sv_scale(s, right, wasm_v128_load(s->factor + channel + 4), &far_right);
+    const v128_t doubt =
+        wasm_v128_or(wasm_f32x4_gt(far_left, wasm_v128_load(s->certain + channel)),
+                     wasm_f32x4_gt(far_right, wasm_v128_load(s->certain + channel + 4)));
+    if (wasm_v128_any_true(doubt)) {
+        return sv_exact(s, channel, left, right);
+    }
+    const v128_t words = wasm_i16x8_narrow_i32x4(a, b);
+    const v128_t bytes = wasm_i8x16_narrow_i16x8(words, words);
+    return wasm_i8x16_min(wasm_i8x16_max(bytes, s->low), s->high);
+}
+
+/* Store the lower `count` of eight int8; more than eight are eight. */
+static inline void sv_store8(int8_t *target, int32_t count, v128_t bytes) {
+    if (count >= SV_BLOCK) {
+        wasm_v128_store64_lane(target, bytes, 0);
+        return;
+    }
+    int8_t all[2 * SV_BLOCK];
+    wasm_v128_store(all, bytes);
+    for (int32_t i = 0; i < count; i++) {
+        target[i] = all[i];
+    }
+}
+
+#endif

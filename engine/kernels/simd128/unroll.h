@@ -1,0 +1,11 @@
+/* Loops of constant length whose arrays are to become registers. */
+#ifndef SELVEDGE_SIMD128_UNROLL_H
+#define SELVEDGE_SIMD128_UNROLL_H
+
+#if defined(__clang__)
+#define SV_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define SV_UNROLL
+#endif
+
+#endif

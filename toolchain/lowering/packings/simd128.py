@@ -1,0 +1,74 @@
+"""Weights for the kernels of `engine/kernels/simd128`.
+
+Eight output channels lie beside each other, and of each two weights that are multiplied at once:
+`i32x4.dot_i16x8_s` then sums for four channels without adding lanes. docs/reference/plan.md has
+the layouts byte by byte.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from toolchain.lowering.product import Packed, Packing, Product
+from toolchain.plan.numbers import Opcode
+
+BLOCK = 8
+CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED = 32, 33, 34
+ROWS = 4
+STACK_DEPTH = 1024
+MAX_TAPS = 128
+
+
+def convolution(product: Product) -> Packed | None:
+    """CONV_2D in one group."""
+    outputs, *window = product.weights.shape
+    if product.weight_zero_point or product.input_shape[3] != window[2]:
+        return None
+    return _rows(CONV_2D, product.weights.reshape(outputs, -1))
+
+
+def fully_connected(product: Product) -> Packed | None:
+    """FULLY_CONNECTED."""
+    return None if product.weight_zero_point else _rows(FULLY_CONNECTED, product.weights)
+
+
+def depthwise(product: Product) -> Packed | None:
+    """DEPTHWISE_CONV_2D with one output channel for each input channel, and at least a block."""
+    _, height, width, outputs = product.weights.shape
+    taps = height * width
+    is_plain = product.input_shape[3] == outputs >= BLOCK and taps <= MAX_TAPS
+    if product.weight_zero_point or not is_plain:
+        return None
+    weights = _padded(product.weights.reshape(taps, outputs), 0, 2)
+    starts = [min(first, outputs - BLOCK) for first in range(0, outputs, BLOCK)]
+    blocks = np.stack([weights[:, first : first + BLOCK] for first in starts])
+    return Packed(DEPTHWISE_CONV_2D, _in_pairs(blocks.transpose(0, 2, 1)))
+
+
+def _rows(layout: int, weights: NDArray[Any]) -> Packed:
+    """Pack [out, depth]; rows of inputs that are too long for the stack want scratch."""
+    weights = _padded(_padded(weights, 0, BLOCK), 1, BLOCK)
+    outputs, depth = weights.shape
+    scratch_bytes = ROWS * depth * 2 + 16 if depth > STACK_DEPTH else 0
+    return Packed(layout, _in_pairs(weights.reshape(-1, BLOCK, depth)), scratch_bytes)
+
+
+def _in_pairs(blocks: NDArray[Any]) -> NDArray[Any]:
+    """[block, channel, depth] to [block, depth / 2, channel, 2]."""
+    count, channels, depth = blocks.shape
+    pairs = blocks.reshape(count, channels, depth // 2, 2).transpose(0, 2, 1, 3)
+    return np.ascontiguousarray(pairs)
+
+
+def _padded(weights: NDArray[Any], axis: int, multiple: int) -> NDArray[Any]:
+    """Zeros behind one axis, up to a multiple."""
+    missing = -weights.shape[axis] % multiple
+    return np.pad(weights, [(0, missing if d == axis else 0) for d in range(weights.ndim)])
+
+
+PACKINGS: dict[Opcode, Packing] = {
+    Opcode.CONV_2D_S8: convolution,
+    Opcode.DEPTHWISE_CONV_2D_S8: depthwise,
+    Opcode.FULLY_CONNECTED_S8: fully_connected,
+}
