@@ -111,7 +111,7 @@ static void run(const sv_call *call) {
     const sv_stage stage = sv_open_stage(call, &p->stage);
     const uint32_t terms = (uint32_t)p->window.kernel_h * p->window.kernel_w * p->depth;
     const sv_product product =
-        sv_open_product(call, &stage, &p->stage, p->weights, terms, output->dims[3]);
+        sv_open_product(call, &stage, p->weights, terms, output->dims[3]);
     const int8_t *inputs = sv_read(call, input);
     int8_t *outputs = sv_write(call, output);
     sv_rows_memory memory;
@@ -127,7 +127,7 @@ static void run(const sv_call *call) {
     sv_scaling scaling;
     for (int32_t first = 0; first < product.outputs; first += SV_PANEL) {
         const int32_t left = product.outputs - first;
-        sv_open_scaling(&scaling, &stage, product.range, first, left < SV_PANEL ? left : SV_PANEL);
+        sv_open_scaling(&scaling, &stage, first, left < SV_PANEL ? left : SV_PANEL);
         if (is_pointwise(&p->window, input, output)) {
             sv_multiply_all(&product, &scaling, rows, inputs, j.end, outputs);
             continue;

@@ -81,7 +81,6 @@ static void run(const sv_call *call) {
     const sv_tensor *input = sv_input(call, 0);
     const sv_tensor *output = sv_output(call, 0);
     const sv_stage stage = sv_open_stage(call, &p->stage);
-    const int8_t range[2] = {p->stage.low, p->stage.high};
     int8_t outside[SV_PANEL];
     const int8_t *taps[MAX_TAPS + 1];
     sv_scaling scaling;
@@ -101,7 +100,7 @@ static void run(const sv_call *call) {
         end = left < SV_PANEL + SV_BLOCK && left > SV_PANEL ? first + SV_PANEL - SV_BLOCK
               : left < SV_PANEL                             ? first + left
                                                             : first + SV_PANEL;
-        sv_open_scaling(&scaling, &stage, range, first, end - first);
+        sv_open_scaling(&scaling, &stage, first, end - first);
         j.weights = (const int8_t *)sv_constant(call, p->weights) +
                     (ptrdiff_t)first / SV_BLOCK * j.pairs * 16;
         const int8_t *image = (const int8_t *)sv_read(call, input) + first;

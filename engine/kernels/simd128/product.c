@@ -14,16 +14,14 @@ sv_status sv_check_product(const sv_call *call, const sv_output_stage *stage, ui
     return sv_check_stage(call, stage, outputs);
 }
 
-sv_product sv_open_product(const sv_call *call, const sv_stage *stage,
-                           const sv_output_stage *record, uint32_t weights, uint32_t terms,
-                           uint32_t outputs) {
+sv_product sv_open_product(const sv_call *call, const sv_stage *stage, uint32_t weights,
+                           uint32_t terms, uint32_t outputs) {
     return (sv_product){
         .stage = stage,
         .weights = sv_constant(call, weights),
         .terms = (int32_t)terms,
         .depth = (int32_t)sv_round_up8(terms),
         .outputs = (int32_t)outputs,
-        .range = {record->low, record->high},
     };
 }
 
@@ -43,7 +41,7 @@ void sv_widen(const int8_t *source, const int8_t *end, int32_t count, int16_t *t
 }
 
 /* Sums of `rows` rows, a constant, with eight channels; `sums` comes with the bias. */
-static inline void add_products(const int16_t *inputs, const int8_t *weights, int32_t depth,
+SV_INLINE void add_products(const int16_t *inputs, const int8_t *weights, int32_t depth,
                                 v128_t sums[2 * SV_ROWS], int rows) {
     const int16_t *row[SV_ROWS];
     SV_UNROLL for (int r = 0; r < rows; r++) { row[r] = inputs + r * depth; }
@@ -61,7 +59,7 @@ static inline void add_products(const int16_t *inputs, const int8_t *weights, in
     }
 }
 
-static inline void multiply(const sv_product *p, const sv_scaling *s, const int16_t *inputs,
+SV_INLINE void multiply(const sv_product *p, const sv_scaling *s, const int16_t *inputs,
                             int32_t count, int8_t *outputs, int rows) {
     const int8_t *weights = p->weights + (ptrdiff_t)s->first * p->depth;
     for (int32_t c = 0; c < s->count; c += SV_BLOCK, weights += SV_BLOCK * (ptrdiff_t)p->depth) {

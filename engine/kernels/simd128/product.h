@@ -20,7 +20,6 @@ typedef struct sv_product {
     int32_t terms;   /* inputs of a row */
     int32_t depth;   /* the same, rounded up to 8 */
     int32_t outputs; /* channels */
-    int8_t range[2]; /* of the outputs */
 } sv_product;
 
 /* Rows of int16, one behind the other. */
@@ -36,9 +35,8 @@ static inline uint32_t sv_scratch_of_rows(uint32_t depth) {
 sv_status sv_check_product(const sv_call *call, const sv_output_stage *stage, uint32_t weights,
                            uint32_t terms, uint32_t outputs);
 
-sv_product sv_open_product(const sv_call *call, const sv_stage *stage,
-                           const sv_output_stage *record, uint32_t weights, uint32_t terms,
-                           uint32_t outputs);
+sv_product sv_open_product(const sv_call *call, const sv_stage *stage, uint32_t weights,
+                           uint32_t terms, uint32_t outputs);
 
 /* Where rows are gathered: the memory given, or the scratch if they are too long for it. */
 int16_t *sv_rows_of(const sv_call *call, const sv_product *p, int16_t *memory);

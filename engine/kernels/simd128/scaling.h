@@ -1,8 +1,8 @@
 /* The output stage for eight channels at a time.
  *
  * A float32 product comes close to the exact result: it is the result, unless it lies so near to
- * the middle of two whole numbers that the rounding of MBQM or of the product may decide. Those
- * few values are computed anew by sv_to_s8. */
+ * the middle of two whole numbers that one of the roundings may decide. Those few values are computed
+ * anew by sv_to_s8. With single rounding the float32 product is the result. */
 #ifndef SELVEDGE_SIMD128_SCALING_H
 #define SELVEDGE_SIMD128_SCALING_H
 
@@ -39,26 +39,27 @@ static inline float sv_power_of_two(int32_t exponent) {
  * With y = x * multiplier * 2^-31 and e = -shift, MBQM gives the whole number next to
  * round(y) * 2^-e, which is at most 2^-(e+1) away from the exact product y * 2^-e. Below 512, which
  * is all that does not saturate, three roundings to float32 add less than 2^-13. */
-static inline void sv_open_scaling(sv_scaling *s, const sv_stage *stage, const int8_t *range,
-                                   int32_t first, int32_t count) {
+static inline void sv_open_scaling(sv_scaling *s, const sv_stage *stage, int32_t first,
+                                   int32_t count) {
+    const int is_single = stage->rounding == SV_ROUND_SINGLE;
+    const int32_t end = (count + SV_BLOCK - 1) / SV_BLOCK * SV_BLOCK;
     s->stage = stage;
     s->first = first;
     s->count = count;
     s->to_zero_point = wasm_i32x4_splat(0x4b400000 - stage->zero_point);
-    s->low = wasm_i8x16_splat(range[0]);
-    s->high = wasm_i8x16_splat(range[1]);
-    const int32_t end = (count + SV_BLOCK - 1) / SV_BLOCK * SV_BLOCK;
+    s->low = wasm_i8x16_splat((int8_t)(stage->low + stage->zero_point));
+    s->high = wasm_i8x16_splat((int8_t)(stage->high + stage->zero_point));
     for (int32_t i = 0; i < end; i++) {
         const int32_t channel = first + i;
-        const int is_used = i < count && stage->multiplier[channel] != 0;
-        const int32_t shift = is_used ? stage->shift[channel] : 0;
         s->bias[i] = i < count ? stage->bias[channel] : 0;
-        s->factor[i] =
-            is_used ? (float)stage->multiplier[channel] * sv_power_of_two(shift - 31) : 0.0f;
+        s->factor[i] = 0;
         s->certain[i] = 0.5f;
-        if (is_used) {
-            s->certain[i] -= sv_power_of_two(-13) +
-                             (stage->rounding == SV_ROUND_DOUBLE ? sv_power_of_two(shift - 1) : 0);
+        if (i < count && is_single) {
+            s->factor[i] = stage->factor[channel];
+        } else if (i < count && stage->multiplier[channel] != 0) {
+            const int32_t shift = stage->shift[channel];
+            s->factor[i] = (float)stage->multiplier[channel] * sv_power_of_two(shift - 31);
+            s->certain[i] -= sv_power_of_two(-13) + sv_power_of_two(shift - 1);
         }
     }
 }

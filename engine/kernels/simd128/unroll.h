@@ -8,4 +8,7 @@
 #define SV_UNROLL
 #endif
 
+/* For functions whose arguments are constants where they are called. */
+#define SV_INLINE static inline __attribute__((always_inline))
+
 #endif

@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from toolchain.lowering.product import Packed, Packing, Product
-from toolchain.plan.numbers import Opcode
+from toolchain.lowering.product import Packed, Product
 
 BLOCK = 8
 CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED = 32, 33, 34
@@ -49,7 +48,7 @@ def depthwise(product: Product) -> Packed | None:
 def _rows(layout: int, weights: NDArray[Any]) -> Packed:
     """Pack [out, depth]; rows of inputs that are too long for the stack want scratch."""
     weights = _padded(_padded(weights, 0, BLOCK), 1, BLOCK)
-    outputs, depth = weights.shape
+    depth = weights.shape[1]
     scratch_bytes = ROWS * depth * 2 + 16 if depth > STACK_DEPTH else 0
     return Packed(layout, _in_pairs(weights.reshape(-1, BLOCK, depth)), scratch_bytes)
 
@@ -65,10 +64,3 @@ def _padded(weights: NDArray[Any], axis: int, multiple: int) -> NDArray[Any]:
     """Zeros behind one axis, up to a multiple."""
     missing = -weights.shape[axis] % multiple
     return np.pad(weights, [(0, missing if d == axis else 0) for d in range(weights.ndim)])
-
-
-PACKINGS: dict[Opcode, Packing] = {
-    Opcode.CONV_2D_S8: convolution,
-    Opcode.DEPTHWISE_CONV_2D_S8: depthwise,
-    Opcode.FULLY_CONNECTED_S8: fully_connected,
-}
