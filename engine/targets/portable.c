@@ -1,7 +1,13 @@
-/* The kernels of the portable build: plain C for any machine. */
+/* The kernels of the portable build: plain C for any machine. Other targets include this file, and
+ * name their own kernels to go before. */
 #include "kernels/kernels.h"
 
+#ifndef SV_OWN_KERNELS
+#define SV_OWN_KERNELS
+#endif
+
 const sv_kernel *const sv_kernels[] = {
+    SV_OWN_KERNELS /* with a comma behind each */
     &sv_add_s8,
     &sv_average_pool2d_s8,
     &sv_concatenation,
