@@ -1,0 +1,1 @@
+"""The serial bridge: attached microcontrollers become accelerators (docs/reference/wire.md)."""

@@ -1,0 +1,1 @@
+"""Frames and the reliable link on them, without I/O."""
