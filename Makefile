@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # pywasm3 is C that newer compilers refuse without this.
 export CFLAGS := $(CFLAGS) -Wno-error=incompatible-pointer-types
 PURE := tests/unit tests/sim
-CODE := selvedge.py agent broker engine toolchain benchmarks docs tests
+CODE := selvedge.py agent broker engine firmware_bridge toolchain benchmarks docs tests
 
 .PHONY: demo setup test check lint fix bench campaign docs packages clean
 

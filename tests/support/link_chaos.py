@@ -4,8 +4,8 @@ from random import Random
 
 from firmware_bridge.link.frame import LAST, REPLY, Frame, FrameType, encode
 from firmware_bridge.link.opening import Hello, session_number
-from tests.support.c_link import POLL, RECEIVE, REPLY as SEND
-from tests.support.c_link import START, Command
+from tests.support.c_link import POLL, RECEIVE, START, Command
+from tests.support.c_link import REPLY as SEND
 
 BOOT_NONCE = 0x5E1FED6E
 MAX_REPLIES = 6

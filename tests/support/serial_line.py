@@ -1,4 +1,4 @@
-"""A simulated serial line on a virtual clock: baud, latency, seeded faults; no threads, no sleep."""
+"""A simulated serial line on a virtual clock: baud, latency, seeded faults."""
 
 import heapq
 from collections.abc import Callable
@@ -41,7 +41,7 @@ class SerialLine:
         on_host: Callable[[Event], None],
         on_device: Callable[[Event], None],
         *,
-        rates: FaultRates = FaultRates(),
+        rates: FaultRates | None = None,
         seed: int = 0,
         baud: int = 921_600,
         latency_us: int = 1000,
@@ -50,7 +50,9 @@ class SerialLine:
         self.now_us = 0.0
         self.ends = (host, device)
         self.handlers = (on_host, on_device)
-        self.wires = tuple(Wire(baud, latency_us, Faults(rates, random)) for _ in range(2))
+        self.wires = tuple(
+            Wire(baud, latency_us, Faults(rates or FaultRates(), random)) for _ in range(2)
+        )
         self._arrivals: list[tuple[float, int, int, bytes]] = []
         self._order = count()
 
