@@ -8,6 +8,14 @@
 #error "float32 is computed in float32; on 32-bit x86 build with -msse2 -mfpmath=sse"
 #endif
 
+static inline float sv_float_of_bits(int32_t bits) {
+    const union {
+        int32_t bits;
+        float value;
+    } same = {.bits = bits};
+    return same.value;
+}
+
 /* 1.5 * 2^23: beside it a float32 has no fraction left, so that the sum is rounded to a whole number
  * in its low bits; -2^22 <= x <= 2^22. */
 static inline int32_t sv_round_f32(float x) {
@@ -18,11 +26,16 @@ static inline int32_t sv_round_f32(float x) {
     return sum.bits - 0x4b400000;
 }
 
-/* factor 0 or a positive, normal, finite number; low and high small whole numbers. The product is
- * brought into range before it is rounded: no compiler can join it to the addition. */
+/* low and high whole numbers; what is no number becomes low. A product is brought into range before
+ * it is rounded, so that no compiler can join it to the addition. */
+static inline int32_t sv_round_within_f32(float x, float low, float high) {
+    return sv_round_f32(x > low ? x < high ? x : high : low);
+}
+
+/* factor 0 or a positive, normal, finite number */
 static inline int32_t sv_scale_f32(int32_t x, float factor, float low, float high) {
     const float product = (float)x * factor;
-    return sv_round_f32(product < low ? low : product > high ? high : product);
+    return sv_round_within_f32(product, low, high);
 }
 
 /* Whether these are the bits of a factor that `sv_scale_f32` takes. */

@@ -1,4 +1,5 @@
-/* ADD and SUB, int8, with broadcasting: both sides are brought to one scale in Q20 first. */
+/* ADD and SUB, int8, with broadcasting: both sides are brought to one scale in Q20 first, or, with
+ * single rounding, to one power of two of the output's scale. */
 #include "core/kernel.h"
 #include "fixed_point/mbqm.h"
 #include "fixed_point/wrap.h"
@@ -7,21 +8,48 @@
 
 enum { LEFT_SHIFT = 20 };
 
+/* Multipliers of single rounding: two products with 255, and half a step, fit in int32. */
+enum { MAX_SINGLE = 1 << 21, MAX_SINGLE_SHIFT = 30 };
+
 typedef struct job {
     const sv_add_parameters *p;
     int32_t left_zero, right_zero, output_zero;
     int32_t low, high; /* less the zero point */
-    uint32_t rounding;
 } job;
+
+static sv_status check_single(const sv_add_parameters *p) {
+    const int is_fine = p->left_multiplier >= 0 && p->left_multiplier <= MAX_SINGLE &&
+                        p->right_multiplier >= 0 && p->right_multiplier <= MAX_SINGLE &&
+                        p->output_shift >= 1 && p->output_shift <= MAX_SINGLE_SHIFT;
+    return is_fine && p->subtract <= 1 && p->low <= p->high ? SV_OK : SV_BAD_PARAMETER;
+}
+
+static sv_status check_double(const sv_add_parameters *p) {
+    const int is_fine = p->left_multiplier >= 0 && p->right_multiplier >= 0 &&
+                        p->output_multiplier >= 0 && sv_is_shift(p->left_shift) &&
+                        sv_is_shift(p->right_shift) && sv_is_shift(p->output_shift);
+    return is_fine && p->subtract <= 1 && p->low <= p->high ? SV_OK : SV_BAD_PARAMETER;
+}
 
 static sv_status check(const sv_call *call) {
     const sv_add_parameters *p = sv_parameters(call);
-    if (p->left_multiplier < 0 || p->right_multiplier < 0 || p->output_multiplier < 0 ||
-        !sv_is_shift(p->left_shift) || !sv_is_shift(p->right_shift) ||
-        !sv_is_shift(p->output_shift) || p->subtract > 1 || p->low > p->high) {
-        return SV_BAD_PARAMETER;
+    const sv_status status =
+        call->plan->rounding == SV_ROUND_SINGLE ? check_single(p) : check_double(p);
+    return status == SV_OK ? sv_check_broadcast(call) : status;
+}
+
+static void pairs_single(const void *context, const int8_t *left, int32_t left_step,
+                         const int8_t *right, int32_t right_step, int8_t *output, int32_t count) {
+    const job *j = context;
+    const sv_add_parameters p = *j->p;
+    const int32_t right_multiplier = p.subtract ? -p.right_multiplier : p.right_multiplier;
+    const int32_t half = 1 << (p.output_shift - 1);
+    for (int32_t i = 0; i < count; i++, left += left_step, right += right_step) {
+        const int32_t sum = (*left - j->left_zero) * p.left_multiplier +
+                            (*right - j->right_zero) * right_multiplier;
+        const int32_t scaled = (sum + half) >> p.output_shift;
+        output[i] = (int8_t)(sv_clamp(scaled, j->low, j->high) + j->output_zero);
     }
-    return sv_check_broadcast(call);
 }
 
 static void pairs(const void *context, const int8_t *left, int32_t left_step, const int8_t *right,
@@ -30,11 +58,11 @@ static void pairs(const void *context, const int8_t *left, int32_t left_step, co
     const sv_add_parameters p = *j->p;
     for (int32_t i = 0; i < count; i++, left += left_step, right += right_step) {
         const int32_t a = sv_mbqm((*left - j->left_zero) * (1 << LEFT_SHIFT), p.left_multiplier,
-                                  p.left_shift, j->rounding);
+                                  p.left_shift);
         const int32_t b = sv_mbqm((*right - j->right_zero) * (1 << LEFT_SHIFT),
-                                  p.right_multiplier, p.right_shift, j->rounding);
+                                  p.right_multiplier, p.right_shift);
         const int32_t sum = p.subtract ? sv_wrap_sub(a, b) : sv_wrap_add(a, b);
-        const int32_t scaled = sv_mbqm(sum, p.output_multiplier, p.output_shift, j->rounding);
+        const int32_t scaled = sv_mbqm(sum, p.output_multiplier, p.output_shift);
         output[i] = (int8_t)(sv_clamp(scaled, j->low, j->high) + j->output_zero);
     }
 }
@@ -49,9 +77,8 @@ static void run(const sv_call *call) {
         .output_zero = zero_point,
         .low = p->low - zero_point,
         .high = p->high - zero_point,
-        .rounding = call->plan->rounding,
     };
-    sv_run_broadcast(call, pairs, &j);
+    sv_run_broadcast(call, call->plan->rounding == SV_ROUND_SINGLE ? pairs_single : pairs, &j);
 }
 
 const sv_kernel sv_add_s8 = {

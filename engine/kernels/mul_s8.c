@@ -1,6 +1,7 @@
 /* MUL, int8, with broadcasting. */
 #include "core/kernel.h"
 #include "fixed_point/mbqm.h"
+#include "fixed_point/scale_f32.h"
 #include "fixed_point/wrap.h"
 #include "kernels/broadcast.h"
 #include "selvedge/parameters.h"
@@ -8,16 +9,27 @@
 typedef struct job {
     int32_t left_zero, right_zero, output_zero;
     int32_t multiplier, shift;
+    float factor; /* the multiplier's bits, where the rounding is single */
     int32_t low, high; /* less the zero point */
-    uint32_t rounding;
 } job;
 
 static sv_status check(const sv_call *call) {
     const sv_mul_parameters *p = sv_parameters(call);
-    if (p->multiplier < 0 || !sv_is_shift(p->shift) || p->low > p->high) {
-        return SV_BAD_PARAMETER;
+    const int is_factor = call->plan->rounding == SV_ROUND_SINGLE
+                              ? sv_is_factor_f32(p->multiplier)
+                              : p->multiplier >= 0 && sv_is_shift(p->shift);
+    return is_factor && p->low <= p->high ? sv_check_broadcast(call) : SV_BAD_PARAMETER;
+}
+
+static void pairs_single(const void *context, const int8_t *left, int32_t left_step,
+                         const int8_t *right, int32_t right_step, int8_t *output, int32_t count) {
+    const job *j = context;
+    const float low = (float)j->low;
+    const float high = (float)j->high;
+    for (int32_t i = 0; i < count; i++, left += left_step, right += right_step) {
+        const int32_t product = (*left - j->left_zero) * (*right - j->right_zero);
+        output[i] = (int8_t)(sv_scale_f32(product, j->factor, low, high) + j->output_zero);
     }
-    return sv_check_broadcast(call);
 }
 
 static void pairs(const void *context, const int8_t *left, int32_t left_step, const int8_t *right,
@@ -25,7 +37,7 @@ static void pairs(const void *context, const int8_t *left, int32_t left_step, co
     const job *j = context;
     for (int32_t i = 0; i < count; i++, left += left_step, right += right_step) {
         const int32_t product = (*left - j->left_zero) * (*right - j->right_zero);
-        const int32_t scaled = sv_mbqm(product, j->multiplier, j->shift, j->rounding);
+        const int32_t scaled = sv_mbqm(product, j->multiplier, j->shift);
         output[i] = (int8_t)(sv_clamp(scaled, j->low, j->high) + j->output_zero);
     }
 }
@@ -38,12 +50,12 @@ static void run(const sv_call *call) {
         .right_zero = sv_input(call, 1)->zero_point,
         .output_zero = zero_point,
         .multiplier = p->multiplier,
+        .factor = sv_float_of_bits(p->multiplier),
         .shift = p->shift,
         .low = p->low - zero_point,
         .high = p->high - zero_point,
-        .rounding = call->plan->rounding,
     };
-    sv_run_broadcast(call, pairs, &j);
+    sv_run_broadcast(call, call->plan->rounding == SV_ROUND_SINGLE ? pairs_single : pairs, &j);
 }
 
 const sv_kernel sv_mul_s8 = {

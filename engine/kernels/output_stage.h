@@ -42,8 +42,7 @@ static inline int8_t sv_to_s8(const sv_stage *stage, int32_t channel, int32_t su
                                      (float)stage->high) +
                         stage->zero_point);
     }
-    const int32_t scaled =
-        sv_mbqm_double(biased, stage->multiplier[channel], stage->shift[channel]);
+    const int32_t scaled = sv_mbqm(biased, stage->multiplier[channel], stage->shift[channel]);
     return (int8_t)(sv_clamp(scaled, stage->low, stage->high) + stage->zero_point);
 }
 

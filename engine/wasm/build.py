@@ -24,6 +24,7 @@ TARGETS = {"scalar": ("portable", MVP), "simd": ("simd128", f"{MVP}+simd128")}
 under `kernels/`, and the processor's features, named one by one: wasm3 has just those of `MVP`."""
 FLAGS = (
     *("-target", "wasm32-freestanding", "-std=c99", "-ffreestanding", "-nostdlib", "-O3"),
+    "-ffp-contract=off",
     *("-pedantic", "-Wall", "-Wextra", "-Werror", "-Wconversion", "-Wshadow"),
     # Unrolled loops cost 3.4 kB and gain nothing in an interpreter; portable kernels that the
     # compiler turns into SIMD cost 4.6 kB, and those that count have kernels of their own.

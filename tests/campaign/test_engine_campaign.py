@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.support.engine import MODEL_NAMES, MODELS, Micro, difference, edge_inputs, engine_of
-from tests.support.engine_compare import compare, fuzz
+from tests.support.engine_compare import compare, compare_model_single, compare_single, fuzz
 from tests.support.engine_families import FAMILIES
 from toolchain.plan.numbers import Status
 
@@ -13,6 +13,23 @@ from toolchain.plan.numbers import Status
 def test_operator(family):
     cases, values = compare(family, range(1_000, 3_500))
     print(f"\n{family}: 0 of {values} values differ, {cases} cases, seeds 1000-3499")
+
+
+@pytest.mark.parametrize("family", sorted(FAMILIES))
+def test_operator_single(family):
+    cases, values, differing = compare_single(family, range(1_000, 3_500))
+    print(f"\n{family}: {differing} of {values} values differ, {cases} cases, seeds 1000-3499")
+    assert differing == 0
+
+
+@pytest.mark.parametrize("name", MODEL_NAMES)
+def test_model_single(name):
+    if not (MODELS / f"{name}.tflite").exists():
+        pytest.skip(f"{MODELS} is not there: the MLPerf Tiny models lie beside the project")
+    model = (MODELS / f"{name}.tflite").read_bytes()
+    values, differing = compare_model_single(model, 2_000, 2_000)
+    print(f"\n{name}: {differing} of {values} values differ, 2000 inputs")
+    assert differing == 0
 
 
 @pytest.mark.parametrize("name", MODEL_NAMES)

@@ -5,16 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.support.engine import (
-    MODEL_NAMES,
-    MODELS,
-    Lite,
-    difference,
-    edge_inputs,
-    engine_of,
-)
-from tests.support.engine_cases import case
-from toolchain.lowering.output_stage import float32_factors
+from tests.support.engine import MODEL_NAMES, MODELS, difference, engine_of
+from tests.support.engine_compare import compare_model_single, compare_single
+from tests.support.engine_families import FAMILIES
+from toolchain.lowering.float32 import product_factors
 from toolchain.lowering.settings import Settings
 from toolchain.plan.numbers import Rounding
 from toolchain.tflite.dtype import DType
@@ -24,21 +18,25 @@ from toolchain.tflite.writer import write
 
 SINGLE = Settings(Rounding.SINGLE)
 CASES = 60
-INPUTS = 12
+INPUTS = 200
 
 
-@pytest.mark.parametrize("family", ["conv", "depthwise", "fully_connected"])
+@pytest.mark.parametrize("family", sorted(FAMILIES))
 def test_operators_equal_litert(family):
-    values = changed = 0
+    cases, values, differing = compare_single(family, range(CASES))
+    print(f"\n{family}: {differing} of {values} values differ, {cases} cases")
+    assert differing == 0
+    assert cases > CASES // 2
+
+
+@pytest.mark.parametrize("family", ["conv", "depthwise", "mean", "mul", "quantize", "requantize"])
+def test_the_roundings_differ(family):
+    changed = 0
     for seed in range(CASES):
-        made = case(family, seed)
-        mine = engine_of(made.model, SINGLE).run(made.inputs)
-        theirs = Lite(made.model, reference=False).run(made.inputs)
-        assert difference(mine, theirs) == 0, f"{family}, seed {seed}"
-        changed += difference(mine, engine_of(made.model).run(made.inputs))
-        values += theirs[0].size
+        made = FAMILIES[family](seed)
+        once, twice = (engine_of(made.model, settings) for settings in (SINGLE, None))
+        changed += difference(once.run(made.inputs), twice.run(made.inputs))
     assert changed > 0, "both roundings agree everywhere: the cases say nothing"
-    print(f"\n{family}: 0 of {values} values differ, {CASES} cases")
 
 
 @pytest.mark.parametrize("name", MODEL_NAMES)
@@ -46,14 +44,7 @@ def test_models_equal_litert(name):
     path = MODELS / f"{name}.tflite"
     if not path.exists():
         pytest.skip(f"{MODELS} is not there: the MLPerf Tiny models lie beside the project")
-    model = path.read_bytes()
-    engine, lite = engine_of(model, SINGLE), Lite(model, reference=False)
-    shape = engine.plan.tensors[engine.plan.inputs[0]].shape
-    differing = values = 0
-    for inputs in edge_inputs(shape, np.random.default_rng(200), INPUTS):
-        theirs = lite.run([inputs])
-        differing += difference(engine.run([inputs]), theirs)
-        values += theirs[0].size
+    values, differing = compare_model_single(path.read_bytes(), 200, INPUTS)
     print(f"\n{name}: {differing} of {values} values differ, {INPUTS} inputs")
     assert differing == 0
 
@@ -80,7 +71,7 @@ def test_sums_are_scaled_in_float32_and_rounded_to_even():
     operator = Operator("FULLY_CONNECTED", (0, 1, 2), (3,), 5, FullyConnected())
     model = write(Model((Graph(tensors, (operator,), (0,), (3,)),), "scaling"))
     mine = engine_of(model, SINGLE).run([np.zeros((1, 1), np.int8)])[0].reshape(-1)
-    factors = float32_factors(1.0, weights.scales, 1.0)
+    factors = product_factors(1.0, weights.scales, 1.0)
     wanted = np.rint(biases.astype(np.float32) * factors).clip(-128 - zero_point, 127 - zero_point)
     assert (mine == wanted + zero_point).all()
     assert len(np.unique(mine)) > 200

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from engine.host.build import FUZZ_PLANS, build
-from tests.support.engine import difference, engine_of
+from tests.support.engine import Lite, difference, edge_inputs, engine_of
+from tests.support.engine_cases import Case
 from tests.support.engine_families import FAMILIES, reference
 from toolchain.lowering.lower import lower
 from toolchain.lowering.settings import Settings
@@ -28,6 +29,39 @@ def compare(family: str, seeds: range) -> tuple[int, int]:
         levels += sum(len(np.unique(output)) for output in theirs)
     assert levels > 2 * len(seeds), "most outputs are constant: the cases say nothing"
     return len(seeds), values
+
+
+def compare_single(family: str, seeds: range) -> tuple[int, int, int]:
+    """Cases, values, and differing values of single rounding and LiteRT's default kernels."""
+    cases = values = differing = 0
+    for seed in seeds:
+        made = FAMILIES[family](seed)
+        if not _has_weight_zero_point(made):
+            mine = engine_of(made.model, Settings(Rounding.SINGLE)).run(made.inputs)
+            theirs = Lite(made.model, reference=False).run(made.inputs)
+            differing += difference(mine, theirs)
+            values += sum(output.size for output in theirs)
+            cases += 1
+    return cases, values, differing
+
+
+def _has_weight_zero_point(made: Case) -> bool:
+    """Not in TFLite's int8 specification; LiteRT's delegate leaves such weights to a kernel that
+    rounds twice."""
+    found = (one.quantization for one in read(made.model).main.tensors if one.name == "w")
+    return any(one is not None and any(one.zero_points) for one in found)
+
+
+def compare_model_single(model: bytes, seed: int, count: int) -> tuple[int, int]:
+    """Values, and differing ones, of single rounding and LiteRT's default kernels."""
+    engine, lite = engine_of(model, Settings(Rounding.SINGLE)), Lite(model, reference=False)
+    shape = engine.plan.tensors[engine.plan.inputs[0]].shape
+    values = differing = 0
+    for inputs in edge_inputs(shape, np.random.default_rng(seed), count):
+        theirs = lite.run([inputs])
+        differing += difference(engine.run([inputs]), theirs)
+        values += theirs[0].size
+    return values, differing
 
 
 def fuzz(folder: Path, seed: int, count: int) -> dict[Status, int]:

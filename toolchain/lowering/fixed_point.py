@@ -4,8 +4,6 @@ The engine has the same in `engine/fixed_point`. Sources: TFLite's kernels/inter
 gemmlowp's fixedpoint.h.
 """
 
-from toolchain.plan.numbers import Rounding
-
 INT32_MAX = 2**31 - 1
 _MASK = 2**32 - 1
 # exp(-2^k) in Q0.31, for k from -2.
@@ -23,11 +21,8 @@ def rdbpot(x: int, exponent: int) -> int:
     return (x + half) >> exponent if x >= 0 else -((-x + half) >> exponent)
 
 
-def mbqm(x: int, multiplier: int, shift: int, rounding: Rounding) -> int:
-    """Multiply by a quantized multiplier: x · multiplier · 2^(shift − 31)."""
-    if rounding is Rounding.SINGLE:
-        total = 31 - shift
-        return (x * multiplier + (1 << (total - 1))) >> total
+def mbqm(x: int, multiplier: int, shift: int) -> int:
+    """Multiply by a quantized multiplier: x · multiplier · 2^(shift − 31), rounded twice."""
     return rdbpot(srdhm(wrap(x << max(shift, 0)), multiplier), max(-shift, 0))
 
 

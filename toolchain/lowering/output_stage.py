@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolchain.lowering.activation_range import activation_range
+from toolchain.lowering.float32 import product_factors
 from toolchain.lowering.multiplier import quantize_multipliers
 from toolchain.lowering.site import Site
 from toolchain.plan.numbers import Rounding
@@ -50,7 +51,7 @@ def _multipliers(site: Site, channels: int, axis: int) -> tuple[int, int]:
     scales = _weight_scales(site, channels, axis)
     times = channels // len(scales)
     if site.settings.rounding is Rounding.SINGLE:
-        factors = float32_factors(scale_in, scales, scale_out)
+        factors = product_factors(scale_in, scales, scale_out)
         if not np.isfinite(factors).all():
             site.refuse("its scales make a factor beyond float32; quantize the model again")
         multiplier = site.constants.add(np.tile(factors, times))
@@ -61,20 +62,6 @@ def _multipliers(site: Site, channels: int, axis: int) -> tuple[int, int]:
         site.constants.add_int32(multipliers * times),
         site.constants.add_int8(shifts * times),
     )
-
-
-def float32_factors(
-    scale_in: float, scales: tuple[float, ...], scale_out: float
-) -> NDArray[np.float32]:
-    """XNNPACK's factors: (s_in · s_w) / s_out, every step in float32.
-
-    Below the normal numbers it is 0: so little times a sum of 32 bits rounds to 0 in any case.
-    """
-    with np.errstate(over="ignore", under="ignore"):
-        products = np.float32(scale_in) * np.array(scales, np.float32)
-        factors = products / np.float32(scale_out)
-    is_normal = factors >= np.finfo(np.float32).tiny
-    return np.where(is_normal, factors, np.float32(0)).astype("<f4")
 
 
 def _products(site: Site, scale_in: float, scales: tuple[float, ...]) -> list[float]:

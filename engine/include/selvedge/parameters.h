@@ -56,6 +56,7 @@ typedef struct SV_MAY_ALIAS sv_pool2d_parameters {
     uint8_t reserved;
 } sv_pool2d_parameters;
 
+/* Single rounding: (left * left_multiplier + right * right_multiplier) / 2^output_shift, halves up. */
 typedef struct SV_MAY_ALIAS sv_add_parameters {
     int32_t left_multiplier;
     int32_t right_multiplier;
@@ -70,7 +71,7 @@ typedef struct SV_MAY_ALIAS sv_add_parameters {
 } sv_add_parameters;
 
 typedef struct SV_MAY_ALIAS sv_mul_parameters {
-    int32_t multiplier;
+    int32_t multiplier; /* single rounding: a float32 factor */
     int8_t shift;
     int8_t low;
     int8_t high;
@@ -78,7 +79,8 @@ typedef struct SV_MAY_ALIAS sv_mul_parameters {
 } sv_mul_parameters;
 
 typedef struct SV_MAY_ALIAS sv_softmax_parameters {
-    uint32_t table; /* int32[256]: exp of 0, -1, -2 … input steps, Q0.31; 0 where it is left out */
+    uint32_t table; /* int32[256]: exp of 0, -1, -2 … input steps, Q0.31; 0 where it is left out;
+                       * single rounding: float32[256] */
 } sv_softmax_parameters;
 
 typedef struct SV_MAY_ALIAS sv_table_parameters {
@@ -87,8 +89,8 @@ typedef struct SV_MAY_ALIAS sv_table_parameters {
 
 /* The input is seen as [outer, count, inner], and averaged over the middle. */
 typedef struct SV_MAY_ALIAS sv_mean_parameters {
-    int32_t multiplier;
-    int32_t shift;
+    int32_t multiplier; /* single rounding: a float32 factor of the raw sum */
+    int32_t shift;      /* single rounding: a float32 offset, the zero points of both sides */
     uint32_t outer;
     uint32_t count;
     uint32_t inner;

@@ -1,16 +1,20 @@
 """ADD, SUB and MUL."""
 
+import math
+
 from toolchain.lowering.activation_range import activation_range
+from toolchain.lowering.float32 import bits, product_factors, ratio
 from toolchain.lowering.multiplier import quantize_multiplier
 from toolchain.lowering.node import Step
 from toolchain.lowering.site import Site
 from toolchain.plan import parameters
-from toolchain.plan.numbers import Opcode
+from toolchain.plan.numbers import Opcode, Rounding
 from toolchain.plan.records import Record
 from toolchain.tflite.dtype import DType
 from toolchain.tflite.options import Add, Mul, Sub
 
 _LEFT_SHIFT = 20
+_MAX_SHIFT = 30
 
 
 def lower_add(site: Site) -> Step:
@@ -28,7 +32,13 @@ def lower_mul(site: Site) -> Step:
     options = site.operator.options
     assert isinstance(options, Mul)
     left, right, output = _scales(site)
-    multiplier, shift = quantize_multiplier(left * right / output)
+    if site.settings.rounding is Rounding.SINGLE:
+        factor = float(product_factors(left, (right,), output)[0])
+        if not math.isfinite(factor):
+            site.refuse("its scales make a factor beyond float32; quantize the model again")
+        multiplier, shift = bits(factor), 0
+    else:
+        multiplier, shift = quantize_multiplier(left * right / output)
     low, high = activation_range(site, options.activation)
     return _step(site, Opcode.MUL_S8, parameters.Mul(multiplier, shift, low, high))
 
@@ -37,11 +47,24 @@ def _sum(site: Site, subtract: int) -> parameters.Add:
     options = site.operator.options
     assert isinstance(options, Add | Sub)
     left, right, output = _scales(site)
+    low, high = activation_range(site, options.activation)
+    if site.settings.rounding is Rounding.SINGLE:
+        left_multiplier, right_multiplier, shift = _common_power(site, left, right, output)
+        return parameters.Add(
+            left_multiplier=left_multiplier,
+            right_multiplier=right_multiplier,
+            output_multiplier=0,
+            left_shift=0,
+            right_shift=0,
+            output_shift=shift,
+            subtract=subtract,
+            low=low,
+            high=high,
+        )
     twice = 2 * max(left, right)
     (left_multiplier, left_shift), (right_multiplier, right_shift), (multiplier, shift) = map(
         quantize_multiplier, (left / twice, right / twice, twice / (2**_LEFT_SHIFT * output))
     )
-    low, high = activation_range(site, options.activation)
     return parameters.Add(
         left_multiplier=left_multiplier,
         right_multiplier=right_multiplier,
@@ -53,6 +76,16 @@ def _sum(site: Site, subtract: int) -> parameters.Add:
         low=low,
         high=high,
     )
+
+
+def _common_power(site: Site, left: float, right: float, output: float) -> tuple[int, int, int]:
+    """XNNPACK's multipliers over 2^shift: the larger one has 21 bits (its init of qs8-vadd)."""
+    ratios = ratio(left, output), ratio(right, output)
+    shift = _LEFT_SHIFT + 1 - math.frexp(max(ratios))[1]
+    if not 1 <= shift <= _MAX_SHIFT:
+        site.refuse("its scales are too far apart for single rounding; use double")
+    left_multiplier, right_multiplier = (round(math.ldexp(one, shift)) for one in ratios)
+    return left_multiplier, right_multiplier, shift
 
 
 def _scales(site: Site) -> tuple[float, float, float]:

@@ -2,7 +2,11 @@
 
 import math
 
+import numpy as np
+
+from toolchain.lowering import float32
 from toolchain.lowering.fixed_point import exp_on_negative, mbqm
+from toolchain.lowering.float32 import Float32s
 from toolchain.lowering.multiplier import quantize_multiplier
 from toolchain.lowering.node import Step
 from toolchain.lowering.site import Site
@@ -26,26 +30,35 @@ def lower(site: Site) -> Step:
     if not source.shape or source.shape[-1] > MAX_CLASSES:
         site.refuse(f"shape {list(source.shape)}; up to {MAX_CLASSES} classes are supported")
     scale, _ = site.per_tensor(source)
-    table = exponentials(options.beta * scale, site.settings.rounding)
+    if site.settings.rounding is Rounding.SINGLE:
+        table = site.constants.add(float32_exponentials(options.beta, scale).astype("<f4"))
+    else:
+        table = site.constants.add_int32(exponentials(options.beta * scale))
     return Step(
         Opcode.SOFTMAX_S8,
         inputs=site.operator.inputs[:1],
         output=site.operator.outputs[0],
-        parameters=parameters.Softmax(site.constants.add_int32(table)),
+        parameters=parameters.Softmax(table),
         in_place=site.operator.inputs[:1],
     )
 
 
-def exponentials(step: float, rounding: Rounding) -> list[int]:
+def exponentials(step: float) -> list[int]:
     """exp(−i · step) in Q0.31 for i = 0 … 255; 0 for what TFLite leaves out of the sum.
 
     TFLite's PreprocessSoftmaxScaling and reference/softmax.h: the result depends on nothing but
     the difference of two bytes.
     """
-    largest = 2.0**31 - 1 if rounding is Rounding.DOUBLE else 2.0**30 - 1
-    multiplier, shift = quantize_multiplier(min(step * 2**_FRACTION_BITS, largest))
+    multiplier, shift = quantize_multiplier(min(step * 2**_FRACTION_BITS, 2.0**31 - 1))
     radius = math.floor((2**_INTEGER_BITS - 1) * 2.0**_FRACTION_BITS / 2.0**shift)
     return [
-        exp_on_negative(mbqm(-i, multiplier, shift, rounding), _INTEGER_BITS) if i <= radius else 0
+        exp_on_negative(mbqm(-i, multiplier, shift), _INTEGER_BITS) if i <= radius else 0
         for i in range(256)
     ]
+
+
+def float32_exponentials(beta: float, scale: float) -> Float32s:
+    """exp(−i · scale · beta) in float32, as LiteRT's optimized softmax has them."""
+    return float32.exponentials(
+        -np.float32(scale) * np.float32(beta) * np.arange(256, dtype=np.float32)
+    )
