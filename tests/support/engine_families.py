@@ -13,6 +13,9 @@ FAMILIES: dict[str, Callable[[int], Case]] = {
     **{name: partial(shape_case, name) for name in MOVING},
 }
 
+ROUNDED = frozenset(engine_cases.FAMILIES)
+"""Families that compute; the others move elements, whatever the rounding."""
+
 LITE_ONLY = frozenset({"transpose"})
 """Families with types that TFLite Micro refuses; LiteRT's reference kernels are asked instead."""
 
