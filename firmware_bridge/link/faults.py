@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from random import Random
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +21,19 @@ class FaultRates:
     delay: float = 0.0
     split: float = 0.0
     delay_ms: int = 200
+
+
+class Random(Protocol):
+    """What is asked of `random.Random`."""
+
+    def random(self) -> float:
+        """A number in [0, 1)."""
+
+    def randrange(self, start: int, stop: int) -> int:
+        """A number from `start` up to, not with, `stop`."""
+
+    def randint(self, first: int, last: int) -> int:
+        """A number from `first` to `last`."""
 
 
 class Piece(NamedTuple):

@@ -46,13 +46,11 @@ class SerialLine:
         baud: int = 921_600,
         latency_us: int = 1000,
     ) -> None:
-        random = Random(seed)
+        random, rates = Random(seed), rates or FaultRates()
         self.now_us = 0.0
         self.ends = (host, device)
         self.handlers = (on_host, on_device)
-        self.wires = tuple(
-            Wire(baud, latency_us, Faults(rates or FaultRates(), random)) for _ in range(2)
-        )
+        self.wires = tuple(Wire(baud, latency_us, Faults(rates, random)) for _ in range(2))
         self._arrivals: list[tuple[float, int, int, bytes]] = []
         self._order = count()
 
