@@ -16,6 +16,8 @@ extern const sv_kernel sv_mean_s8;
 extern const sv_kernel sv_mul_s8;
 extern const sv_kernel sv_pad;
 extern const sv_kernel sv_quantize_f32_s8;
+extern const sv_kernel sv_resize_bilinear_s8;
+extern const sv_kernel sv_resize_nearest;
 extern const sv_kernel sv_softmax_s8;
 extern const sv_kernel sv_strided_copy;
 extern const sv_kernel sv_table_s8;

@@ -20,6 +20,8 @@ const sv_kernel *const sv_kernels[] = {
     &sv_mul_s8,
     &sv_pad,
     &sv_quantize_f32_s8,
+    &sv_resize_bilinear_s8,
+    &sv_resize_nearest,
     &sv_softmax_s8,
     &sv_strided_copy,
     &sv_table_s8,

@@ -39,8 +39,12 @@ class Case:
 
 
 def case(family: str, seed: int) -> Case:
+    return one_operator(FAMILIES[family], family, seed)
+
+
+def one_operator(make: Callable[[Random], Any], family: str, seed: int) -> Case:
     rng = np.random.default_rng([seed, *family.encode()])
-    tensors, name, options, version = FAMILIES[family](rng)
+    tensors, name, options, version = make(rng)
     *sources, _ = tensors
     graph = Graph(
         tuple(tensors),
@@ -56,6 +60,12 @@ def is_per_tensor(made: Case) -> bool:
     """Whether the case could be one of the older uint8 kind, which knows no other."""
     found = (tensor.quantization for tensor in read(made.model).main.tensors)
     return all(len(one.scales) == 1 for one in found if one)
+
+
+def is_int8(made: Case) -> bool:
+    """Whether int8 goes in and comes out."""
+    graph = read(made.model).main
+    return all(graph.tensors[i].dtype is DType.INT8 for i in (*graph.inputs, *graph.outputs))
 
 
 def older(made: Case, seed: int) -> Case:

@@ -7,17 +7,19 @@ from tests.support import engine_cases
 from tests.support.engine import Lite, Micro
 from tests.support.engine_cases import Case
 from tests.support.engine_cases_shapes import MOVING, shape_case
+from tests.support.engine_cases_tables import TABLES
 
 FAMILIES: dict[str, Callable[[int], Case]] = {
     **{name: partial(engine_cases.case, name) for name in engine_cases.FAMILIES},
     **{name: partial(shape_case, name) for name in MOVING},
+    **{name: partial(engine_cases.one_operator, make, name) for name, make in TABLES.items()},
 }
 
 ROUNDED = frozenset(engine_cases.FAMILIES)
 """Families that compute; the others move elements, whatever the rounding."""
 
-LITE_ONLY = frozenset({"transpose"})
-"""Families with types that TFLite Micro refuses; LiteRT's reference kernels are asked instead."""
+LITE_ONLY = frozenset({"relu_n1_to_1", "transpose"})
+"""Families that TFLite Micro lacks; LiteRT's reference kernels are asked instead."""
 
 
 def reference(family: str) -> type[Micro | Lite]:

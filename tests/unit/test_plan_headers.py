@@ -92,6 +92,7 @@ def test_numbers():
         ("sv_pad_parameters", p.Pad),
         ("sv_concatenation_parameters", p.Concatenation),
         ("sv_strided_copy_parameters", p.StridedCopy),
+        ("sv_resize_parameters", p.Resize),
     ],
 )
 def test_structs(name, record):

@@ -6,7 +6,15 @@ import pytest
 from toolchain.errors import ModelRefused
 from toolchain.tflite.dtype import DType
 from toolchain.tflite.model import Graph, Model, Operator, Tensor
-from toolchain.tflite.options import Pack, Split, SplitV, StridedSlice, Unpack
+from toolchain.tflite.options import (
+    Pack,
+    Reducer,
+    ResizeBilinear,
+    Split,
+    SplitV,
+    StridedSlice,
+    Unpack,
+)
 from toolchain.tflite.reader import read
 from toolchain.tflite.writer import write
 
@@ -30,6 +38,10 @@ def _tensor(one):
 def cut(begin, end, strides, target, shape=(4, 6), **masks):
     sources = [shape, begin, end, strides]
     return model("STRIDED_SLICE", StridedSlice(**masks), sources, [target])
+
+
+def resize(size, target, **corners):
+    return model("RESIZE_BILINEAR", ResizeBilinear(**corners), [(1, 2, 2, 1), size], [target])
 
 
 LIES = {
@@ -70,6 +82,18 @@ LIES = {
     "twice an axis": (model("TRANSPOSE", None, [(2, 3), [0, 0]], [(2, 2)]), "not a permutation"),
     "axis beyond": (model("TRANSPOSE", None, [(2, 3), [0, 2]], [(2, 2)]), "not a permutation"),
     "short order": (model("TRANSPOSE", None, [(2, 3), [0]], [(2,)]), "not a permutation"),
+    "no size": (resize([0, 4], (1, 0, 4, 1)), "is not a height and a width"),
+    "negative size": (resize([4, -1], (1, 4, 1, 1)), r"size \[4, -1\]"),
+    "three sizes": (resize([4, 4, 1], (1, 4, 4, 1)), "is not a height"),
+    "resized shape": (resize([4, 4], (1, 4, 5, 1)), "but"),
+    "both centres": (
+        resize([4, 4], (1, 4, 4, 1), align_corners=True, half_pixel_centers=True),
+        "exclude each other",
+    ),
+    "summed axis": (model("MEAN", Reducer(), [(2, 3), [2]], [(2,)]), "axis 2 of 2"),
+    "summed axis below": (model("SUM", Reducer(), [(2, 3), [-3]], [(2,)]), "axis -3 of 2"),
+    "kept dimensions": (model("MEAN", Reducer(True), [(2, 3), [1]], [(2,)]), r"but \[2, 1\]"),
+    "axes that are a shape": (model("MEAN", Reducer(), [(2, 3), (1,)], [(2,)]), "not int32"),
     "negative padding": (model("PAD", None, [(3,), [[1, -1]]], [(3,)]), "are negative"),
     "padding's shape": (model("PAD", None, [(3,), [1, 1]], [(5,)]), r"paddings of shape \[2\]"),
     "padded shape": (model("PAD", None, [(3,), [[1, 1]]], [(4,)]), r"\[4\], but \[5\] comes out"),

@@ -57,12 +57,23 @@ def _exp_on_quarter(a: int) -> int:
 
 def reciprocal(a: int) -> int:
     """1 / (1 + a), both Q0.31, for a in [0, 1)."""
+    return saturate(_half_reciprocal(a) << 1)
+
+
+def one_minus_over_one_plus(a: int) -> int:
+    """(1 − a) / (1 + a), both Q0.31, for a in [0, 1)."""
+    return saturate((_half_reciprocal(a) - 2**29) << 2)
+
+
+def _half_reciprocal(a: int) -> int:
+    """1 / ((1 + a) / 2) in Q2.29: three Newton steps from 48/17 − 32/17 · (1 + a) / 2."""
     half = (a + INT32_MAX + 1) // 2
     x = 1515870810 + srdhm(half, -1010580540)
     for _ in range(3):
-        x += _saturate(srdhm(x, 2**29 - srdhm(half, x)) << 2)
-    return _saturate(x << 1)
+        x += saturate(srdhm(x, 2**29 - srdhm(half, x)) << 2)
+    return x
 
 
-def _saturate(x: int) -> int:
-    return max(-(2**31), min(INT32_MAX, x))
+def saturate(x: int, bits: int = 32) -> int:
+    """The nearest number of so many bits, sign included."""
+    return max(-(1 << (bits - 1)), min((1 << (bits - 1)) - 1, x))

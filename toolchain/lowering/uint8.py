@@ -9,8 +9,10 @@ from toolchain.tflite.model import Graph, Quantization, Tensor
 
 SUPPORTED = frozenset(
     {"ADD", "AVERAGE_POOL_2D", "CONCATENATION", "CONV_2D", "DEPTHWISE_CONV_2D", "DEQUANTIZE"}
-    | {"EXPAND_DIMS", "FULLY_CONNECTED", "MAX_POOL_2D", "MUL", "PAD", "QUANTIZE", "RESHAPE"}
-    | {"SOFTMAX", "SQUEEZE", "SUB"}
+    | {"EXPAND_DIMS", "FULLY_CONNECTED", "HARD_SWISH", "LEAKY_RELU", "LOGISTIC", "MAX_POOL_2D"}
+    | {"MEAN", "MUL", "PACK", "PAD", "PADV2", "QUANTIZE", "RELU", "RELU6", "RELU_N1_TO_1"}
+    | {"RESHAPE", "RESIZE_NEAREST_NEIGHBOR", "SLICE", "SOFTMAX", "SPLIT", "SPLIT_V", "SQUEEZE"}
+    | {"STRIDED_SLICE", "SUB", "SUM", "TANH", "TRANSPOSE", "UNPACK"}
 )
 """Operators whose uint8 kernels compute what their int8 kernels do, shifted by 128."""
 

@@ -50,6 +50,8 @@ class Opcode(IntEnum):
     QUANTIZE_F32_S8 = 13
     DEQUANTIZE_S8_F32 = 14
     STRIDED_COPY = 15
+    RESIZE_NEAREST = 17
+    RESIZE_BILINEAR_S8 = 18
 
 
 class Status(IntEnum):

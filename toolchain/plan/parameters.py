@@ -166,6 +166,14 @@ class StridedCopy(Record):
 
 
 @dataclass(frozen=True, slots=True)
+class Resize(Record):
+    """RESIZE_NEAREST_NEIGHBOR and RESIZE_BILINEAR: tables of where rows and columns come from."""
+
+    rows: U32
+    columns: U32
+
+
+@dataclass(frozen=True, slots=True)
 class NoParameters(Record):
     """QUANTIZE and DEQUANTIZE: the tensors say it all."""
 
@@ -186,4 +194,6 @@ OF_OPCODE: dict[Opcode, type[Record]] = {
     Opcode.QUANTIZE_F32_S8: NoParameters,
     Opcode.DEQUANTIZE_S8_F32: NoParameters,
     Opcode.STRIDED_COPY: StridedCopy,
+    Opcode.RESIZE_NEAREST: Resize,
+    Opcode.RESIZE_BILINEAR_S8: Resize,
 }

@@ -1,4 +1,4 @@
-"""Shapes that come out of operators that move elements: slices, splits, transposes, paddings.
+"""Shapes that come out of operators that move, resize or sum up elements, as constants say.
 
 A rule returns None where a constant that decides is only known at run time.
 """
@@ -6,7 +6,16 @@ A rule returns None where a constant that decides is only known at run time.
 from collections.abc import Callable
 
 from toolchain.tflite.operands import Operands, Shape
-from toolchain.tflite.options import Pack, Split, SplitV, StridedSlice, Unpack
+from toolchain.tflite.options import (
+    Pack,
+    Reducer,
+    ResizeBilinear,
+    ResizeNearestNeighbor,
+    Split,
+    SplitV,
+    StridedSlice,
+    Unpack,
+)
 from toolchain.tflite.slicing import Taken, slices, strided_slice
 
 Shapes = tuple[Shape, ...]
@@ -125,14 +134,46 @@ def _pad(operands: Operands) -> Shapes | None:
     return (tuple(n + before + after for n, (before, after) in zip(shape, pairs, strict=True)),)
 
 
+def _resize(operands: Operands) -> Shapes | None:
+    batch, _, _, channels = operands.input(0, 4).shape
+    size, options = operands.integers(1), operands.operator.options
+    assert isinstance(options, ResizeBilinear | ResizeNearestNeighbor)
+    both = options.align_corners and options.half_pixel_centers
+    if both and isinstance(options, ResizeBilinear):
+        operands.refuse("align_corners and half_pixel_centers exclude each other")
+    if size is None:
+        return None
+    if len(size) != 2 or min(size) < 1:
+        operands.refuse(f"size {size} is not a height and a width")
+    return ((batch, size[0], size[1], channels),)
+
+
+def _reduce(operands: Operands) -> Shapes | None:
+    shape, axes, options = operands.input(0).shape, operands.integers(1), operands.operator.options
+    assert isinstance(options, Reducer)
+    if axes is None:
+        return None
+    around = {operands.axis(axis, len(shape)) for axis in axes}
+    return (
+        tuple(
+            1 if axis in around else length
+            for axis, length in enumerate(shape)
+            if options.keep_dims or axis not in around
+        ),
+    )
+
+
 RULES: dict[str, Callable[[Operands], Shapes | None]] = {
     "PACK": _pack,
     "PAD": _pad,
     "PADV2": _pad,
+    "RESIZE_BILINEAR": _resize,
+    "RESIZE_NEAREST_NEIGHBOR": _resize,
     "SLICE": _slice,
     "SPLIT": _split,
     "SPLIT_V": _split_v,
     "STRIDED_SLICE": _strided_slice,
     "TRANSPOSE": _transpose,
     "UNPACK": _unpack,
+    **dict.fromkeys(("MEAN", "SUM", "REDUCE_MAX", "REDUCE_MIN", "REDUCE_PROD"), _reduce),
 }

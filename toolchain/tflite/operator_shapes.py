@@ -180,7 +180,17 @@ _OF_ONE_OUTPUT: dict[str, Callable[[Operands], Shape | None]] = {
     **dict.fromkeys(("ADD", "SUB", "MUL", "DIV", "MAXIMUM", "MINIMUM"), _broadcast),
     **dict.fromkeys(("RESHAPE", "SQUEEZE", "EXPAND_DIMS"), _same_elements),
     **dict.fromkeys(
-        ("SOFTMAX", "LOGISTIC", "TANH", "RELU", "RELU6", "LEAKY_RELU", "HARD_SWISH"), _same
+        (
+            "SOFTMAX",
+            "LOGISTIC",
+            "TANH",
+            "RELU",
+            "RELU6",
+            "RELU_N1_TO_1",
+            "LEAKY_RELU",
+            "HARD_SWISH",
+        ),
+        _same,
     ),
     **dict.fromkeys(("QUANTIZE", "DEQUANTIZE"), _same),
 }

@@ -113,4 +113,10 @@ typedef struct SV_MAY_ALIAS sv_strided_copy_parameters {
     int32_t steps[6];
 } sv_strided_copy_parameters;
 
+/* Tables with an entry for each row and column of the output. */
+typedef struct SV_MAY_ALIAS sv_resize_parameters {
+    uint32_t rows;    /* nearest: uint16 position; bilinear: uint16[3] first, second, share */
+    uint32_t columns; /* likewise */
+} sv_resize_parameters;
+
 #endif

@@ -32,7 +32,9 @@ enum sv_opcode {
     SV_CONCATENATION = 12,
     SV_QUANTIZE_F32_S8 = 13,
     SV_DEQUANTIZE_S8_F32 = 14,
-    SV_STRIDED_COPY = 15
+    SV_STRIDED_COPY = 15,
+    SV_RESIZE_NEAREST = 17,
+    SV_RESIZE_BILINEAR_S8 = 18
 };
 
 typedef struct SV_MAY_ALIAS sv_plan {

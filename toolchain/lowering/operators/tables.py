@@ -1,28 +1,26 @@
 """Functions of one int8, as tables of what TFLite's own kernels give for each of the 256 bytes."""
 
-import math
 from collections.abc import Callable
 
 import numpy as np
 
 from toolchain.lowering.activation_range import activation_range
-from toolchain.lowering.fixed_point import INT32_MAX, exp_on_negative, mbqm, rdbpot, reciprocal
-from toolchain.lowering.float32 import exponentials, ratio
+from toolchain.lowering.fixed_point import mbqm, saturate
+from toolchain.lowering.float32 import ratio
 from toolchain.lowering.multiplier import quantize_multiplier
 from toolchain.lowering.node import Step
 from toolchain.lowering.site import Site
 from toolchain.plan import parameters
 from toolchain.plan.numbers import Opcode, Rounding
 from toolchain.tflite.dtype import DType
+from toolchain.tflite.options import LeakyRelu
 from toolchain.tflite.slots import Activation
-
-_LOGISTIC_INTEGER_BITS = 4
 
 
 def lower_relu(site: Site) -> Step:
     """Lower RELU, which rescales."""
     low, high = activation_range(site, Activation.RELU)
-    return _step(site, _rescale(site, low, high))
+    return table_step(site, _rescale(site, low, high))
 
 
 def lower_relu6(site: Site) -> Step:
@@ -30,7 +28,32 @@ def lower_relu6(site: Site) -> Step:
     if site.per_tensor(site.input(0)) != site.per_tensor(site.output()):
         site.refuse("its input and output are quantized differently; RELU6 does not rescale")
     low, high = activation_range(site, Activation.RELU6)
-    return _step(site, lambda x: max(low, min(high, x)))
+    return table_step(site, lambda x: max(low, min(high, x)))
+
+
+def lower_relu_n1_to_1(site: Site) -> Step:
+    """Lower RELU_N1_TO_1, which rescales as RELU does."""
+    low, high = activation_range(site, Activation.RELU_N1_TO_1)
+    return table_step(site, _rescale(site, low, high))
+
+
+def lower_leaky_relu(site: Site) -> Step:
+    """Lower LEAKY_RELU (QuantizeLeakyRelu in reference/leaky_relu.h), whose factors are float32."""
+    options = site.operator.options
+    assert isinstance(options, LeakyRelu)
+    (scale_in, zero_in), (scale_out, zero_out) = map(
+        site.per_tensor, (site.input(0), site.output())
+    )
+    scales = np.float32(scale_in), np.float32(scale_out)
+    with np.errstate(over="ignore", under="ignore"):
+        factors = scales[0] / scales[1], scales[0] * np.float32(options.alpha) / scales[1]
+    above, below = (quantize_multiplier(float(factor)) for factor in factors)
+
+    def leaky(x: int) -> int:
+        multiplier, shift = above if x >= zero_in else below
+        return saturate(mbqm(x - zero_in, multiplier, shift) + zero_out, 8)
+
+    return table_step(site, leaky)
 
 
 def lower_requantize(site: Site) -> Step:
@@ -38,49 +61,8 @@ def lower_requantize(site: Site) -> Step:
     scale_in, scale_out = site.per_tensor(site.input(0))[0], site.per_tensor(site.output())[0]
     factor = ratio(scale_in, scale_out)
     if site.settings.rounding is Rounding.SINGLE and 2**-8 <= factor <= 2**7:
-        return _step(site, _rescale_by_256ths(site, factor))
-    return _step(site, _rescale(site, -128, 127))
-
-
-def lower_logistic(site: Site) -> Step:
-    """Lower LOGISTIC."""
-    if site.per_tensor(site.output()) != (1 / 256, -128):
-        site.refuse("its output must have scale 1/256 and zero point -128")
-    if site.settings.rounding is Rounding.SINGLE:
-        return _step(site, _float32_logistic(site))
-    return _step(site, _fixed_logistic(site))
-
-
-def _fixed_logistic(site: Site) -> Callable[[int], int]:
-    """TFLite's integer_ops/logistic.h."""
-    scale, zero_point = site.per_tensor(site.input(0))
-    fraction_bits = 31 - _LOGISTIC_INTEGER_BITS
-    multiplier, shift = quantize_multiplier(scale * 2**fraction_bits)
-    radius = math.floor((2**_LOGISTIC_INTEGER_BITS - 1) * 2.0**fraction_bits / 2.0**shift)
-
-    def logistic(x: int) -> int:
-        steps = x - zero_point
-        if abs(steps) >= radius:
-            return -128 if steps < 0 else 127
-        value = mbqm(steps, multiplier, shift)
-        positive = reciprocal(exp_on_negative(-abs(value), _LOGISTIC_INTEGER_BITS))
-        share = positive if value > 0 else INT32_MAX - positive if value < 0 else 2**30
-        return min(127, rdbpot(share, 23) - 128)
-
-    return logistic
-
-
-def _float32_logistic(site: Site) -> Callable[[int], int]:
-    """XNNPACK's table: 1 / (1 + exp(−x)) in float32, rounded to even."""
-    scale, zero_point = site.per_tensor(site.input(0))
-
-    def logistic(x: int) -> int:
-        value = np.float32(scale) * np.float32(x - zero_point)
-        with np.errstate(over="ignore"):
-            share = np.float32(1) / (np.float32(1) + exponentials(np.array([-value])))
-        return min(127, int(np.rint(share * np.float32(256))[0]) - 128)
-
-    return logistic
+        return table_step(site, _rescale_by_256ths(site, factor))
+    return table_step(site, _rescale(site, -128, 127))
 
 
 def _rescale_by_256ths(site: Site, factor: float) -> Callable[[int], int]:
@@ -98,7 +80,8 @@ def _rescale(site: Site, low: int, high: int) -> Callable[[int], int]:
     return lambda x: max(low, min(high, mbqm(x - zero_in, multiplier, shift) + zero_out))
 
 
-def _step(site: Site, function: Callable[[int], int]) -> Step:
+def table_step(site: Site, function: Callable[[int], int]) -> Step:
+    """A step that looks up the function of each byte."""
     site.input(0, DType.INT8)
     site.output(DType.INT8)
     values = [function(x - 256 if x > 127 else x) for x in range(256)]
