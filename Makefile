@@ -1,6 +1,7 @@
 # make demo   see the whole system at work        make test   everything, as CI does
 # make check  quick: format, types, pure tests    make fix    mend what can be mended
 # make bench  every number that the docs quote    make clean  remove what was built
+# make wheel  dist/selvedge-*.whl, which installs without a compiler on any machine
 
 PYTHON ?= python3
 VENV := .venv
@@ -9,9 +10,10 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # pywasm3 is C that newer compilers refuse without this.
 export CFLAGS := $(CFLAGS) -Wno-error=incompatible-pointer-types
 PURE := tests/unit tests/sim
-CODE := selvedge.py agent broker engine firmware_bridge toolchain benchmarks docs tests
+ENGINE := $(shell find engine -name '*.[ch]' -o -name '*.py')
+CODE := selvedge.py setup.py agent broker engine firmware_bridge toolchain benchmarks docs tests
 
-.PHONY: demo setup test check lint fix bench campaign docs packages clean
+.PHONY: demo setup test check lint fix bench campaign docs packages wheel clean
 
 demo: $(VENV)/.demo
 	$(BIN)/selvedge demo $(DEMO)
@@ -44,6 +46,10 @@ campaign: $(VENV)/.dev
 	$(BIN)/python -m pytest --hypothesis-profile=campaign --hypothesis-show-statistics tests/unit
 	$(BIN)/python -m pytest -s tests/campaign
 
+wheel: $(VENV)/bin/python
+	rm -rf build
+	$(PIP:install=wheel) --no-deps --wheel-dir dist .
+
 packages:
 	@tests/support/install-packages.sh
 
@@ -53,16 +59,17 @@ $(VENV)/bin/python:
 	@$(PYTHON) -m venv $(VENV) || \
 	  { echo "python3-venv is needed: sudo apt-get install python3-venv" >&2; exit 1; }
 
-$(VENV)/.demo: pyproject.toml | $(VENV)/bin/python
+# Installing builds the engines into .cache, with a compiler that is needed just then.
+$(VENV)/.demo: pyproject.toml setup.py $(ENGINE) | $(VENV)/bin/python
 	@echo "installing into $(VENV) …"
 	@$(PIP) --editable '.[demo]'
 	@touch $@
 
-$(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
+$(VENV)/.dev: pyproject.toml setup.py | $(VENV)/bin/python
 	@echo "installing into $(VENV) …"
 	@$(PIP) --editable '.[dev]'
 	@touch $@ $(VENV)/.demo
 
 clean:
-	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info
+	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -49,15 +49,24 @@ def build(target: str = "scalar", cache: Path = CACHE) -> Path:
     """
     kernels, processor = TARGETS[target]
     arguments = [*FLAGS, f"-mcpu={processor}", *(f"-Wl,{word}" for word in LINKING)]
-    made = cache / f"wasm-{_digest([ZIGLANG, *arguments])}" / f"{target}.wasm"
+    folders = ("core", "kernels", f"kernels/{kernels}", "wasm")
+    sources = [*chain.from_iterable(map(_files, folders)), Path(f"targets/{kernels}.c")]
+    return compiled(f"{target}.wasm", arguments, sources, cache)
+
+
+def compiled(name: str, arguments: list[str], sources: list[Path], cache: Path) -> Path:
+    """Compile and link sources, which are relative to `ENGINE`, unless that is in the cache.
+
+    Raises:
+        BuildError: the compiler is missing or of another version, or refused the sources.
+    """
+    made = cache / f"{Path(name).suffix[1:]}-{_digest([ZIGLANG, *arguments])}" / name
     if made.exists():
         return made
     _check_compiler()
     made.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=made.parent) as folder:
-        output = Path(folder) / made.name
-        folders = ("core", "kernels", f"kernels/{kernels}", "wasm")
-        sources = [*chain.from_iterable(map(_files, folders)), Path(f"targets/{kernels}.c")]
+        output = Path(folder) / name
         _run([*arguments, "-I.", "-Iinclude", *map(str, sources), "-o", str(output)], folder)
         output.replace(made)
     return made

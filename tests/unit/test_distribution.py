@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 
 import selvedge
+from engine.wasm.build import ZIGLANG
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = ("agent", "broker", "firmware_bridge", "toolchain", "selvedge")
-SETUPTOOLS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+SETUPTOOLS = PYPROJECT["tool"]["setuptools"]
 
 
 def packages_on_disk() -> set[str]:
@@ -47,6 +49,12 @@ def test_files_that_are_not_python_ship_too() -> None:
             if path.is_file() and not ships:
                 left_behind.append(str(path.relative_to(ROOT)))
     assert left_behind == []
+
+
+def test_one_version_of_the_engines_compiler_is_named_everywhere() -> None:
+    compiler = f"ziglang=={ZIGLANG}"
+    assert compiler in PYPROJECT["build-system"]["requires"]
+    assert compiler in PYPROJECT["project"]["optional-dependencies"]["dev"]
 
 
 def test_no_other_distribution_owns_our_names() -> None:
