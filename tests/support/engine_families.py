@@ -16,7 +16,7 @@ FAMILIES: dict[str, Callable[[int], Case]] = {
 }
 
 ROUNDED = frozenset(engine_cases.FAMILIES)
-"""Families that compute; the others move elements, whatever the rounding."""
+"""Families whose single rounding is that of LiteRT's default kernels, as tested."""
 
 LITE_ONLY = frozenset({"relu_n1_to_1", "transpose"})
 """Families that TFLite Micro lacks; LiteRT's reference kernels are asked instead."""
