@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 ENGINE = Path(__file__).resolve().parents[1]
@@ -32,11 +33,13 @@ class Artifact:
         name: of the file.
         extra: C files with a `main`, relative to the engine's folder.
         flags: how it is optimised, linked or watched.
+        kernels: the list in `targets/`, and the folder of its own kernels.
     """
 
     name: str
     extra: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
+    kernels: str = "portable"
 
 
 LIBRARY = Artifact("libselvedge.so", flags=("-O3", "-fPIC", "-shared"))
@@ -51,10 +54,14 @@ def build(artifact: Artifact = LIBRARY, cache: Path = CACHE) -> Path:
         BuildError: there is no compiler, or it refused the sources.
     """
     compiler = shlex.split(os.environ.get("CC", "cc"))
-    sources = [*_files("core", "*.c"), *_files("kernels", "*.c"), ENGINE / "targets/portable.c"]
+    folders = ("core", "kernels", f"kernels/{artifact.kernels}")
+    sources = [*chain.from_iterable(_files(folder, "*.c") for folder in folders)]
+    sources.append(ENGINE / f"targets/{artifact.kernels}.c")
     extra = [ENGINE / name for name in artifact.extra]
     flags = [*WARNINGS, *artifact.flags, f"-I{ENGINE}", f"-I{ENGINE / 'include'}"]
-    key = _digest([*compiler, _version(compiler), *flags], sorted(ENGINE.rglob("*.[ch]")))
+    key = _digest(
+        [*compiler, _version(compiler), artifact.kernels, *flags], sorted(ENGINE.rglob("*.[ch]"))
+    )
     target = cache / key / artifact.name
     if target.exists():
         return target

@@ -19,7 +19,7 @@ CACHE = ENGINE.parent / ".cache" / "engine"
 ZIGLANG = "0.17.0"
 STACK_BYTES = 16 * 1024
 MVP = "mvp+bulk_memory+sign_ext"
-TARGETS = {"scalar": ("portable", MVP), "simd": ("simd128", f"{MVP}+simd128")}
+TARGETS = {"scalar": ("swar", MVP), "simd": ("simd128", f"{MVP}+simd128")}
 """The list of kernels in `targets/`, which may have kernels of its own in a folder of its name
 under `kernels/`, and the processor's features, named one by one: wasm3 has just those of `MVP`."""
 FLAGS = (
@@ -31,6 +31,11 @@ FLAGS = (
     *("-Wno-reserved-identifier", "-fno-stack-protector", "-fno-unroll-loops"),
     *("-fno-vectorize", "-fno-slp-vectorize"),
 )
+TUNING = {
+    # Loop strength reduction makes an addition of every constant offset of a load; more than -Os
+    # changes only the size.
+    "scalar": ("-Os", "-mllvm", "-disable-lsr"),
+}
 LINKING = (
     *("--no-entry", "--strip-all", "--export=__heap_base"),
     *("-z", f"stack-size={STACK_BYTES}"),
@@ -48,7 +53,8 @@ def build(target: str = "scalar", cache: Path = CACHE) -> Path:
         BuildError: the compiler is missing or of another version, or refused the sources.
     """
     kernels, processor = TARGETS[target]
-    arguments = [*FLAGS, f"-mcpu={processor}", *(f"-Wl,{word}" for word in LINKING)]
+    words = [*FLAGS, *TUNING.get(target, ()), f"-mcpu={processor}"]
+    arguments = [*words, *(f"-Wl,{word}" for word in LINKING)]
     folders = ("core", "kernels", f"kernels/{kernels}", "wasm")
     sources = [*chain.from_iterable(map(_files, folders)), Path(f"targets/{kernels}.c")]
     return compiled(f"{target}.wasm", arguments, sources, cache)

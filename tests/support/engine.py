@@ -2,27 +2,30 @@
 
 import ctypes
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 
-from engine.host.build import build
+from engine.host.build import LIBRARY, build
 from toolchain.lowering.lower import lower
 from toolchain.lowering.settings import Settings
 from toolchain.plan.decode import decode
 from toolchain.plan.encode import encode
-from toolchain.plan.numbers import Status
+from toolchain.plan.numbers import Status, Target
 from toolchain.tflite.reader import read
 
+KERNELS = {Target.PORTABLE: "portable", Target.SWAR: "swar"}
+"""Builds that this machine can run."""
 MODELS = Path(__file__).parents[3] / "shared" / "models"
 MODEL_NAMES = ("ad01_int8", "kws_ref_model", "pretrainedResnet_quant", "vww_96_int8")
 _DTYPES = {0: np.float32, 2: np.int32, 7: np.int16, 9: np.int8}
 
 
 @cache
-def library() -> ctypes.CDLL:
-    found = ctypes.CDLL(str(build()))
+def library(target: Target = Target.PORTABLE) -> ctypes.CDLL:
+    found = ctypes.CDLL(str(build(replace(LIBRARY, kernels=KERNELS[target]))))
     found.sv_plan_check.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_size_t]
     found.sv_plan_run.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
     found.sv_plan_step.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint32]
@@ -46,31 +49,32 @@ def check(data: bytes, arena_bytes: int) -> Status:
 
 
 class Engine:
-    """A plan, loaded."""
+    """A plan, loaded by the build that it was packed for."""
 
     def __init__(self, data: bytes) -> None:
         self.plan = decode(data)
+        self._library = library(Target(self.plan.target))
         self._plan = Memory(len(data), data)
         self._arena = Memory(self.plan.arena_bytes)
-        status = library().sv_plan_check(self._plan.address, len(data), self.plan.arena_bytes)
+        status = self._library.sv_plan_check(self._plan.address, len(data), self.plan.arena_bytes)
         assert Status(status) is Status.OK
 
     def tensor(self, number: int) -> np.ndarray:
         """A tensor's own memory."""
         record = self.plan.tensors[number]
-        address = library().sv_plan_data(self._plan.address, self._arena.address, number)
+        address = self._library.sv_plan_data(self._plan.address, self._arena.address, number)
         raw = (ctypes.c_char * record.size_bytes).from_address(address)
         return np.frombuffer(raw, _DTYPES[record.dtype]).reshape(record.shape)
 
     def step(self, number: int) -> None:
-        status = library().sv_plan_step(self._plan.address, self._arena.address, number)
+        status = self._library.sv_plan_step(self._plan.address, self._arena.address, number)
         assert Status(status) is Status.OK
 
     def run(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         for number, values in zip(self.plan.inputs, inputs, strict=True):
             is_uint8 = self.plan.tensors[number].is_uint8_outside
             self.tensor(number)[...] = (values ^ 0x80).view(np.int8) if is_uint8 else values
-        status = library().sv_plan_run(self._plan.address, self._arena.address)
+        status = self._library.sv_plan_run(self._plan.address, self._arena.address)
         assert Status(status) is Status.OK
         return [self._outside(number) for number in self.plan.outputs]
 

@@ -223,6 +223,14 @@ def conv(rng: Random) -> tuple[list[Tensor], str, Options, int]:
     )
 
 
+def grouped_conv(rng: Random) -> tuple[list[Tensor], str, Options, int]:
+    """A convolution whose output channels each see one of several parts of the input's."""
+    (source, weight, offset, target), name, options, version = conv(rng)
+    groups = max(n for n in range(1, 5) if weight.shape[0] % n == 0)
+    shape = (*source.shape[:3], weight.shape[3] * groups)
+    return [replace(source, shape=shape), weight, offset, target], name, options, version
+
+
 def depthwise(rng: Random) -> tuple[list[Tensor], str, Options, int]:
     channels, times = length(rng, 36), int(rng.choice([1, 1, 2, 3, 8]))
     outputs = channels * times
@@ -409,6 +417,7 @@ FAMILIES: dict[str, Callable[[Random], tuple[list[Tensor], str, Options, int]]] 
     "conv": conv,
     "depthwise": depthwise,
     "fully_connected": fully_connected,
+    "grouped_conv": grouped_conv,
     "max_pool": pool("MAX_POOL_2D"),
     "mul": binary("MUL", Mul),
     "softmax": softmax,

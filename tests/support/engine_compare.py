@@ -2,18 +2,19 @@
 
 import json
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from engine.host.build import FUZZ_PLANS, build
-from tests.support.engine import Lite, difference, edge_inputs, engine_of
+from tests.support.engine import KERNELS, Lite, difference, edge_inputs, engine_of
 from tests.support.engine_cases import Case
 from tests.support.engine_families import FAMILIES, reference
 from toolchain.lowering.lower import lower
 from toolchain.lowering.settings import Settings
 from toolchain.plan.encode import encode
-from toolchain.plan.numbers import Rounding, Status
+from toolchain.plan.numbers import Rounding, Status, Target
 from toolchain.tflite.reader import read
 
 
@@ -64,16 +65,19 @@ def compare_model_single(model: bytes, seed: int, count: int) -> tuple[int, int]
     return values, differing
 
 
-def fuzz(folder: Path, seed: int, count: int) -> dict[Status, int]:
+def fuzz(
+    folder: Path, seed: int, count: int, target: Target = Target.PORTABLE
+) -> dict[Status, int]:
     """Mutate plans of every operator under ASan and UBSan; how often each status was answered."""
+    fuzzer = replace(FUZZ_PLANS, kernels=KERNELS[target])
     paths = []
     for family in FAMILIES:
         for number in range(4):
-            settings = Settings(Rounding(number % 2))
+            settings = Settings(Rounding(number % 2), target)
             plan = encode(lower(read(FAMILIES[family](number).model), settings))
             paths.append(folder / f"{family}-{number}.plan")
             paths[-1].write_bytes(plan)
-    command = [build(FUZZ_PLANS), str(seed), str(count), *paths]
+    command = [build(fuzzer), str(seed), str(count), *paths]
     told = subprocess.run(command, capture_output=True, text=True, check=False)
     assert told.returncode == 0, told.stderr[-4000:]
     return dict(zip(Status, json.loads(told.stdout), strict=True))

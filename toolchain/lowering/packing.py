@@ -9,7 +9,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from toolchain.lowering.packings import simd128
+from toolchain.lowering.packings import simd128, swar
 from toolchain.lowering.product import Packed, Product
 from toolchain.lowering.site import Site
 from toolchain.plan.numbers import Opcode, Target
@@ -19,6 +19,7 @@ Packing = Callable[[Product], Packed | None]
 """None: the target's own kernels do not take this one."""
 
 OF_TARGET: dict[tuple[Target, Opcode], Packing] = {
+    (Target.SWAR, Opcode.CONV_2D_S8): swar.pack_conv,
     (Target.SIMD128, Opcode.CONV_2D_S8): simd128.convolution,
     (Target.SIMD128, Opcode.DEPTHWISE_CONV_2D_S8): simd128.depthwise,
     (Target.SIMD128, Opcode.FULLY_CONNECTED_S8): simd128.fully_connected,

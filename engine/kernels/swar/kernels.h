@@ -1,0 +1,9 @@
+/* The kernels that only the SWAR build has. */
+#ifndef SELVEDGE_SWAR_KERNELS_H
+#define SELVEDGE_SWAR_KERNELS_H
+
+#include "core/kernel.h"
+
+extern const sv_kernel sv_conv2d_swar;
+
+#endif

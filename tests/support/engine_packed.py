@@ -1,0 +1,44 @@
+"""Cases for builds that pack: against the portable build, which the reference vouches for."""
+
+from dataclasses import replace
+
+from tests.support.engine import difference, engine_of
+from tests.support.engine_cases import Case, case, is_per_tensor, older
+from toolchain.lowering.settings import Settings
+from toolchain.plan.numbers import Rounding, Target
+from toolchain.tflite.reader import read
+from toolchain.tflite.writer import write
+
+
+def against_portable(family: str, seeds: range, target: Target) -> tuple[int, int]:
+    """Cases that the target's own kernels took, and values compared; fails where one differs.
+
+    Some of the cases are of the older uint8 kind, and some have the largest sums of products.
+    """
+    taken = values = 0
+    for seed in seeds:
+        made = case(family, seed)
+        if seed % 3 == 0 and is_per_tensor(made):
+            made = older(made, seed)
+        if seed % 5 == 0:
+            made = extreme(made)
+        for rounding in Rounding:
+            engine = engine_of(made.model, Settings(rounding, target))
+            theirs = engine_of(made.model, Settings(rounding)).run(made.inputs)
+            assert difference(engine.run(made.inputs), theirs) == 0, f"{family}, seed {seed}"
+            values += theirs[0].size
+        taken += engine.plan.operators[0].layout != 0
+    return taken, values
+
+
+def extreme(made: Case) -> Case:
+    """The same model with all its weights -128, or what that is in uint8."""
+    model = read(made.model)
+    tensors = tuple(
+        replace(one, data=bytes([0x80 if one.dtype.name == "INT8" else 0]) * len(one.data))
+        if one.name == "w" and one.data is not None
+        else one
+        for one in model.main.tensors
+    )
+    graph = replace(model.main, tensors=tensors)
+    return Case(write(replace(model, graphs=(graph,))), made.inputs)
