@@ -57,6 +57,7 @@ LINK_SILENT_S = 60.0
 """A link thread that did not turn for so long is stuck, and the watchdog is not fed."""
 
 OUTBOX_FILE = "outbox.sqlite3"
+CACHE_FOLDER = "cache"
 
 
 class App:
@@ -206,7 +207,7 @@ class App:
 
     def _spawn(self, action: Spawn) -> None:
         try:
-            child = ChildProcess(action.pipeline, action.config)
+            child = ChildProcess(action.pipeline, action.config, self._state.path / CACHE_FOLDER)
         except OSError as error:
             self._handle(ChildEnded(action.pipeline, f"cannot start a process: {error.strerror}"))
             return

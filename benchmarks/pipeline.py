@@ -21,7 +21,8 @@ import numpy as np
 from agent.config.device import PipelineConfig
 from agent.pipeline.adapters.main_link import MainLink
 from agent.pipeline.app import Child
-from agent.runtime.adapters.loading import load
+from agent.runtime.adapters.loading import Options, load
+from agent.runtime.adapters.tflite import TfliteModel
 from agent.sources.adapters.inbox import Inbox
 from broker.contract.shape import parse
 
@@ -67,7 +68,9 @@ def measure(name: str, delegate: str, folder: Path) -> dict[str, Any]:
     theirs.close()
     inbox = Inbox(time.monotonic_ns)
     child = Child(MainLink(ours.detach(), inbox), inbox, config)
-    bare = load(model, delegate=delegate).model._interpreter.invoke
+    loaded = load(model, options=Options(delegate=delegate)).model
+    assert isinstance(loaded, TfliteModel)
+    bare = loaded._interpreter.invoke
     pipeline_us, bare_us = [], []
     for _ in range(BLOCKS):
         pipeline_us.append(per_call_us(child.turn))

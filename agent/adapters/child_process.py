@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 from agent.channel.framing import FrameDecoder, frame
 from agent.channel.messages import FromChild, Start, ToChild, from_child
@@ -24,15 +25,15 @@ LINGER_S = 1.0
 class ChildProcess:
     """One child; everything here returns at once."""
 
-    def __init__(self, name: str, config: PipelineConfig) -> None:
-        """Start the child and hand it its configuration."""
+    def __init__(self, name: str, config: PipelineConfig, cache: Path) -> None:
+        """Start the child and hand it its configuration, and a folder of ours for machine code."""
         ours, theirs = socket.socketpair()
         for end in (ours, theirs):
             end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, READ_BYTES)
         ours.setblocking(False)
         environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "agent.pipeline.app", str(theirs.fileno())],
+            [sys.executable, "-m", "agent.pipeline.app", str(theirs.fileno()), str(cache)],
             pass_fds=(theirs.fileno(),),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

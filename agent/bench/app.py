@@ -1,6 +1,7 @@
 """The child of `selvedge bench`: one model under one runtime in a fresh process."""
 
 import gc
+import importlib
 import random
 import time
 from math import prod
@@ -10,11 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from agent.runtime.adapters.aot_cache import user_cache
 from agent.runtime.adapters.child import answer
-from agent.runtime.adapters.installed import available
-from agent.runtime.adapters.loading import load
-from agent.runtime.adapters.tflite import import_library
-from agent.runtime.operators import macs
+from agent.runtime.adapters.loading import Options, load, needs
 from agent.runtime.protocol import TensorInfo
 
 BUDGET_S = 20.0
@@ -25,12 +24,12 @@ FEWEST_RUNS = 3
 
 def bench(question: dict[str, Any]) -> dict[str, Any]:
     """Answer one question of `agent.bench.cli`."""
-    for found in available():
-        import_library(found.library)  # it takes its time, and is no part of loading a model
+    path, runtime = question["model"], question["runtime"]
+    options = Options(question["threads"], question["delegate"], cache=user_cache())
+    for name in needs(path, runtime):
+        importlib.import_module(name)  # it takes its time, and is no part of loading a model
     start = time.perf_counter()
-    model = load(
-        question["model"], question["runtime"], question["threads"], question["delegate"]
-    ).model
+    model = load(path, runtime, options).model
     load_ms = (time.perf_counter() - start) * 1e3
     # Noise to measure with; numpy's generator would add its 7 MB to the figure of memory.
     source = random.Random(0)  # noqa: S311
@@ -42,8 +41,9 @@ def bench(question: dict[str, Any]) -> dict[str, Any]:
         "p99_ms": round(_percentile(times_ns, 99) / 1e6, 5),
         "load_ms": round(load_ms, 2),
         "rss_mb": _peak_rss_mb(),
-        "macs": macs(model.operators()),
+        "macs": model.macs(),
         "runs": len(times_ns),
+        "runtime": model.info().runtime,
         "detail": model.info().detail,
     }
 

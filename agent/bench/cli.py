@@ -18,13 +18,13 @@ DEADLINE_S = 120.0
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `bench`."""
-    parser.add_argument("models", metavar="MODEL", nargs="+", help=".tflite files")
+    parser.add_argument("models", metavar="MODEL", nargs="+", help=".tflite, .wasm or .plan files")
     parser.add_argument(
         "--runtimes",
         type=_runtimes,
-        default=["tflite"],
+        default=["auto"],
         metavar="A,B",
-        help="names, each with :DELEGATE if wanted: tflite, tflite:none, tflite:reference",
+        help="names, tflite with :DELEGATE if wanted: tflite:none, tflite:reference, wasmtime",
     )
     parser.add_argument("--repeat", type=_count, default=200, metavar="N", help="runs (200)")
     parser.add_argument("--threads", type=_count, default=1, metavar="N")
@@ -48,12 +48,13 @@ def run(arguments: argparse.Namespace) -> Outcome:
         except AgentError as error:
             answer = {"error": str(error)}
             exit_code = exit_code or error.exit_code
-        rows.append(row(model, runtime, answer))
+        served = runtime.replace("auto", answer.get("runtime", "auto"), 1)
+        rows.append(row(model, served, answer))
     return Outcome(table(rows), {"results": rows}, exit_code)
 
 
 def _runtimes(text: str) -> list[str]:
-    names = [runtime.name for runtime in RUNTIMES]
+    names = ["auto", *(runtime.name for runtime in RUNTIMES)]
     wanted = text.split(",")
     for word in wanted:
         if word.partition(":")[0] not in names:

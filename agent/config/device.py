@@ -52,10 +52,10 @@ class PipelineConfig:
     """One source, one model, and what surrounds it."""
 
     source: Source
-    model: Annotated[PathText, Doc("path of a .tflite file")]
+    model: Annotated[PathText, Doc("path of a .tflite, .wasm or .plan file")]
     postprocess: Postprocess
     preprocess: Preprocess = field(default_factory=lambda: TensorPreprocess("tensor"))
-    runtime: Literal["auto", "tflite"] = "auto"
+    runtime: Literal["auto", "tflite", "wasmtime", "wasm3", "host"] = "auto"
     threads: Annotated[int, Range(1, 16)] = 1
     delegate: Annotated[
         PathText, Doc("tflite: xnnpack, none, reference, or the path of a delegate's library")

@@ -13,16 +13,26 @@ from agent.errors import ModelError, SourceError
 from agent.infer.arrays import MAX_ARRAY_BYTES, read_npy, read_npz, write_npz
 from agent.infer.fit import fit
 from agent.pipeline.postprocess.dequantize import Dequantizer
+from agent.runtime.adapters.aot_cache import user_cache
 from agent.runtime.adapters.child import answer
-from agent.runtime.adapters.loading import load
+from agent.runtime.adapters.loading import Options, load
 
 SHOWN_VALUES = 64
+SPARE = 0.8
+"""What can be stopped is stopped a little before the whole child is, and says why."""
 
 
 def infer(question: dict[str, Any]) -> dict[str, Any]:
     """Answer one question of `agent.infer.cli`."""
     model, sha256, reason = load(
-        question["model"], question["runtime"], question["threads"], question["delegate"]
+        question["model"],
+        question["runtime"],
+        Options(
+            question["threads"],
+            question["delegate"],
+            cache=user_cache(),
+            deadline_s=SPARE * question["deadline_s"],
+        ),
     )
     arrays = _read_arrays(question["input"])
     try:

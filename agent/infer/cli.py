@@ -10,7 +10,7 @@ from broker.contract.outcome import Outcome
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `infer`."""
-    parser.add_argument("model", metavar="MODEL", help="a .tflite file")
+    parser.add_argument("model", metavar="MODEL", help="a .tflite, .wasm or .plan file")
     parser.add_argument(
         "--input", required=True, metavar="FILE", help=".npy, or .npz with an array for each input"
     )

@@ -22,7 +22,7 @@ from agent.pipeline.postprocess import build_postprocessor
 from agent.pipeline.preprocess import build_preprocessor
 from agent.pipeline.sample import Sample
 from agent.pipeline.snapshot import snapshot
-from agent.runtime.adapters.loading import load
+from agent.runtime.adapters.loading import Options, load
 from agent.sources.adapters.inbox import Inbox
 from agent.sources.adapters.opening import open_source
 from agent.sources.protocol import EndOfSource, Source
@@ -36,6 +36,8 @@ REOPEN_FIRST_S = 0.5
 REOPEN_MOST_S = 15.0
 MAX_ANCHORS_BYTES = 1024 * 1024
 PR_SET_PDEATHSIG = 1
+SPARE = 2
+"""The main process ends a child at its deadline; so many of them later a run ends by itself."""
 
 clock = time.monotonic_ns
 
@@ -43,11 +45,13 @@ clock = time.monotonic_ns
 class Child:
     """The loop and what it knows."""
 
-    def __init__(self, link: MainLink, inbox: Inbox, config: PipelineConfig) -> None:
+    def __init__(
+        self, link: MainLink, inbox: Inbox, config: PipelineConfig, cache: Path | None = None
+    ) -> None:
         self._link = link
         self._inbox = inbox
         self._config = config
-        self._inference, self._ready = _inference(config)
+        self._inference, self._ready = _inference(config, cache)
         self._source: Source | None = None
         self._source_state = "opening"
         self._reopen_at = 0.0
@@ -169,9 +173,11 @@ class Child:
         self._say_progress()
 
 
-def _inference(config: PipelineConfig) -> tuple[Inference, Ready]:
+def _inference(config: PipelineConfig, cache: Path | None) -> tuple[Inference, Ready]:
     began = clock()
-    model, sha256, reason = load(config.model, config.runtime, config.threads, config.delegate)
+    deadline_s = SPARE * config.deadline_ms / 1000
+    options = Options(config.threads, config.delegate, cache=cache, deadline_s=deadline_s)
+    model, sha256, reason = load(config.model, config.runtime, options)
     if len(model.inputs) != 1:
         raise ConfigError(
             f"model {config.model}: has {len(model.inputs)} inputs; a pipeline feeds exactly one"
@@ -204,8 +210,8 @@ def _anchors(config: Postprocess) -> Any:
         raise ConfigError(f"anchors {path}: {error}") from None
 
 
-def main(fd: int) -> int:
-    """Serve the main process at the other end of `fd`."""
+def main(fd: int, cache: Path | None) -> int:
+    """Serve the main process at the other end of `fd`; machine code is kept in `cache`."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     inbox = Inbox(clock)
@@ -217,7 +223,7 @@ def main(fd: int) -> int:
         config = parse(PipelineConfig, start.config)
         if isinstance(config, list):
             raise ConfigError(f"pipeline {start.name}: {config[0]}")
-        Child(link, inbox, config).run()
+        Child(link, inbox, config, cache).run()
     except ChannelError:
         raise
     except AgentError as error:
@@ -226,6 +232,6 @@ def main(fd: int) -> int:
 
 
 if __name__ == "__main__":
-    code = main(int(sys.argv[1]))
+    code = main(int(sys.argv[1]), Path(sys.argv[2]) if sys.argv[2:] else None)
     sys.stderr.flush()
     os._exit(code)

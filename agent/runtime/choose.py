@@ -12,13 +12,15 @@ class Runtime:
 
     Attributes:
         name: what configuration, results and status call it.
-        libraries: import names, any of which provides it; the best first.
+        libraries: import names, any of which provides it; the best first. None: our own engine.
         remedy: what to do on a machine that has none of them.
+        bits: of the smallest system on which its libraries work.
     """
 
     name: str
     libraries: tuple[str, ...]
     remedy: str
+    bits: int = 32
 
 
 RUNTIMES = (
@@ -27,8 +29,14 @@ RUNTIMES = (
         ("ai_edge_litert", "tflite_runtime"),
         "install ai-edge-litert, or tflite-runtime with numpy<2 on a 32-bit system",
     ),
+    Runtime("wasmtime", ("wasmtime",), "install wasmtime on a 64-bit system", bits=64),
+    Runtime("wasm3", ("wasm3",), "install pywasm3==0.5.0; it needs gcc and python3-dev"),
+    Runtime("host", (), "install the wheel that carries the engine, or gcc in a source tree"),
 )
 """In the order in which `auto` prefers them."""
+
+DISTRIBUTIONS = {"wasm3": "pywasm3"}
+"""Names under which libraries are installed, where they are not the import names."""
 
 
 @dataclass(frozen=True)

@@ -62,6 +62,9 @@ class LoadedModel(Protocol):
     def info(self) -> RuntimeInfo:
         """Say what serves the model."""
 
+    def macs(self) -> int | None:
+        """Return the multiply-accumulates of one run; None if they cannot be counted."""
+
     def input_view(self, index: int) -> NDArray[Any]:
         """Return a writable view of an input."""
 

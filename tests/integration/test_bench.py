@@ -61,7 +61,9 @@ def test_people_read_a_table(capsys):
     assert row.split()[:2] == ["ad01_int8.tflite", "tflite"]
 
 
-@pytest.mark.parametrize("words", [["--runtimes", "wasm3"], ["--repeat", "0"], ["--runtimes", ""]])
+@pytest.mark.parametrize(
+    "words", [["--runtimes", "tflite,wasm"], ["--repeat", "0"], ["--runtimes", ""]]
+)
 def test_wrong_usage_ends_with_2(words):
     with pytest.raises(SystemExit) as end:
         selvedge.main(["bench", shared("ad01_int8"), *words])

@@ -54,7 +54,8 @@ def test_text_is_one_line_for_each_finding(tmp_path):
 
 
 def test_no_runtime_at_all_is_exit_code_6(tmp_path, monkeypatch):
-    monkeypatch.setattr(programs, "find_spec", lambda name: None if "lite" in name else object())
+    monkeypatch.setattr(programs, "find_spec", lambda name: object() if name == "numpy" else None)
+    monkeypatch.setattr(programs, "can_be_had", lambda: False)
     outcome = doctor("--state", str(tmp_path))
     assert outcome.exit_code == ExitCode.UNAVAILABLE
     assert outcome.tree["runtimes"] == []

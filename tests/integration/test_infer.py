@@ -141,7 +141,7 @@ def test_every_refusal_is_one_line_with_its_exit_code(capsys, picture, words, co
     [
         ["--threads", "0"],
         ["--threads", "many"],
-        ["--runtime", "wasm3"],
+        ["--runtime", "wasm"],
         ["--output", "y.txt"],
         ["--deadline", "-1"],
         ["--deadline", "nan"],

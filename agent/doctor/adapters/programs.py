@@ -1,5 +1,6 @@
 """Libraries and programs that are installed; none is loaded."""
 
+import platform
 import shutil
 import subprocess
 from importlib.metadata import PackageNotFoundError
@@ -7,7 +8,9 @@ from importlib.metadata import version as version_of
 from importlib.util import find_spec
 
 from agent.doctor.facts import Library
-from agent.runtime.choose import RUNTIMES
+from agent.runtime.adapters.engine_library import can_be_had
+from agent.runtime.adapters.installed import POINTER_BITS
+from agent.runtime.choose import DISTRIBUTIONS, RUNTIMES
 
 
 def read_libraries() -> tuple[Library, ...]:
@@ -16,6 +19,13 @@ def read_libraries() -> tuple[Library, ...]:
         Library(runtime.name, name, installed_version(name), runtime.remedy)
         for runtime in RUNTIMES
         for name in runtime.libraries
+        if runtime.bits <= POINTER_BITS
+    ) + tuple(
+        Library(
+            runtime.name, "engine", platform.machine() if can_be_had() else None, runtime.remedy
+        )
+        for runtime in RUNTIMES
+        if not runtime.libraries
     )
 
 
@@ -24,7 +34,7 @@ def installed_version(name: str) -> str | None:
     try:
         if find_spec(name) is None:
             return None
-        return version_of(name)
+        return version_of(DISTRIBUTIONS.get(name, name))
     except (PackageNotFoundError, ImportError, ValueError):
         return ""
 

@@ -1,10 +1,14 @@
 """Which runtimes this machine has, told without loading them: a main process may ask."""
 
+import sys
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from agent.runtime.choose import RUNTIMES
+from agent.runtime.adapters.engine_library import can_be_had
+from agent.runtime.choose import DISTRIBUTIONS, RUNTIMES, Runtime
+
+POINTER_BITS = 64 if sys.maxsize > 1 << 32 else 32
 
 
 @dataclass(frozen=True)
@@ -12,7 +16,7 @@ class Installed:
     """A runtime of this machine.
 
     Attributes:
-        library: the import name of the library that provides it.
+        library: the import name of the library that provides it; empty for our own engine.
     """
 
     runtime: str
@@ -22,10 +26,18 @@ class Installed:
 def available() -> tuple[Installed, ...]:
     """List the runtimes that are installed, each with the best library for it."""
     return tuple(
-        Installed(runtime.name, found[0])
+        Installed(runtime.name, library)
         for runtime in RUNTIMES
-        if (found := [library for library in runtime.libraries if find_spec(library)])
+        if (library := _library(runtime)) is not None
     )
+
+
+def _library(runtime: Runtime) -> str | None:
+    if not runtime.libraries:
+        return "" if can_be_had() else None
+    if runtime.bits > POINTER_BITS:  # a wheel may be there all the same, and fail when imported
+        return None
+    return next((name for name in runtime.libraries if find_spec(name)), None)
 
 
 def version(library: str) -> str:
@@ -36,5 +48,8 @@ def version(library: str) -> str:
     spec = find_spec(library)
     if spec is None or spec.origin is None:
         return ""
-    folders = sorted(Path(spec.origin).parents[1].glob(f"{library}-*.dist-info"))
+    name = DISTRIBUTIONS.get(library, library)
+    package = Path(spec.origin)
+    site = package.parents[1] if package.name == "__init__.py" else package.parent
+    folders = sorted(site.glob(f"{name}-*.dist-info"))
     return folders[-1].stem.partition("-")[2] if folders else ""

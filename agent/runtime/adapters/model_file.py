@@ -6,34 +6,51 @@ from dataclasses import dataclass
 from stat import S_ISREG
 
 from agent.errors import ModelError
-from agent.runtime.tflite_file import check_tflite
+from agent.runtime import plan_file, tflite_file
+from agent.runtime.plan_file import PlanFile
+from agent.runtime.wasm import sections
+from agent.runtime.wasm.sealed import SealedModule, needs_simd, seal
 
 MAX_MODEL_BYTES = 256 << 20
 
 
 @dataclass(frozen=True)
 class ModelFile:
-    """A checked model: what was hashed is what runs, whatever happens to the file meanwhile."""
+    """A checked model: what was hashed is what runs, whatever happens to the file meanwhile.
 
-    data: bytes
+    Attributes:
+        content: what was read of it; the bytes themselves of a `.tflite` file.
+    """
+
+    content: bytes | SealedModule | PlanFile
     sha256: str
     runtimes: tuple[str, ...]
 
 
 def read_model(path: str, limit_bytes: int = MAX_MODEL_BYTES) -> ModelFile:
-    """Read and check a model.
+    """Read and check a model; its first bytes tell what it is.
 
     Raises:
         ModelError: missing, not a file, too large, truncated, or not a model.
     """
     try:
         data = _read(path, limit_bytes)
-        check_tflite(data)
+        content, runtimes = _checked(data)
     except OSError as error:
         raise ModelError(f"model {path} cannot be read: {error.strerror}") from None
     except ValueError as error:  # also a NUL byte in the path
         raise ModelError(f"model {path!r} {error}") from None
-    return ModelFile(data, hashlib.sha256(data).hexdigest(), ("tflite",))
+    return ModelFile(content, hashlib.sha256(data).hexdigest(), runtimes)
+
+
+def _checked(data: bytes) -> tuple[bytes | SealedModule | PlanFile, tuple[str, ...]]:
+    if data.startswith(sections.MAGIC):
+        module = seal(data)
+        return module, ("wasmtime",) if needs_simd(module) else ("wasmtime", "wasm3")
+    if data.startswith(plan_file.MAGIC):
+        return plan_file.read_plan(data), ("host",)
+    tflite_file.check_tflite(data)
+    return data, ("tflite",)
 
 
 def _read(path: str, limit_bytes: int) -> bytes:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from agent.errors import ModelError, UnavailableError
 from agent.runtime.adapters.installed import version
-from agent.runtime.operators import Operator
+from agent.runtime.operators import Operator, macs
 from agent.runtime.protocol import RuntimeInfo, TensorInfo
 
 DELEGATES = {
@@ -73,6 +73,10 @@ class TfliteModel:
     def info(self) -> RuntimeInfo:
         """Say what serves the model."""
         return self._info
+
+    def macs(self) -> int | None:
+        """Count the multiply-accumulates of one run."""
+        return macs(self.operators())
 
     def input_view(self, index: int) -> NDArray[Any]:
         """Return a writable view of an input."""

@@ -1,0 +1,139 @@
+"""Runtime `wasmtime`: machine code with bounds, for 64-bit systems."""
+
+import platform
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from agent.errors import ModelError, UnavailableError
+from agent.runtime.adapters.aot_cache import AotCache
+from agent.runtime.adapters.installed import version
+from agent.runtime.engine_model import EngineModel, Slot
+from agent.runtime.protocol import RuntimeInfo
+from agent.runtime.wasm.sealed import INTERFACE, OPTIONAL, SealedModule
+from agent.runtime.wasm.table import Placed, describe
+
+TICKS = 4
+"""A run may take so many ticks of the clock of deadlines; at most one more passes unseen."""
+_OPTIONS: dict[str, Any] = {
+    "epoch_interruption": True,
+    "wasm_threads": False,
+    "wasm_multi_memory": False,
+    "wasm_memory64": False,
+    "wasm_relaxed_simd": False,  # its answers differ from machine to machine
+}
+
+
+class WasmtimeModel(EngineModel):
+    """A model under wasmtime."""
+
+    def __init__(
+        self, module: SealedModule, sha256: str, cache: Path | None, deadline_s: float
+    ) -> None:
+        """Compile a module, or take its machine code from the cache.
+
+        Raises:
+            ModelError: wasmtime refuses it, or it does not answer as a model does.
+            UnavailableError: wasmtime is not here.
+        """
+        try:
+            import wasmtime
+        except (ImportError, RuntimeError, OSError) as error:
+            raise UnavailableError(f"wasmtime cannot be imported: {_line(error)}") from None
+        self._failures = (wasmtime.WasmtimeError, wasmtime.Trap)
+        self._deadline_s = deadline_s
+        try:
+            config = wasmtime.Config()
+            for name, value in _OPTIONS.items():
+                setattr(config, name, value)
+            engine = wasmtime.Engine(config)
+            compiled, origin = _compiled(wasmtime, engine, module, sha256, cache)
+            self._store = wasmtime.Store(engine)
+            self._store.set_limits(
+                memory_size=module.memory_bytes, instances=1, memories=1, tables=1
+            )
+            self._store.set_epoch_deadline(TICKS + 1)
+            instance = wasmtime.Instance(self._store, compiled, [])
+        except self._failures as error:
+            raise ModelError(f"the runtime refuses the module: {_line(error)}") from None
+        exports: Any = instance.exports(self._store)
+        self._functions = {
+            name: exports[name] for name in INTERFACE | OPTIONAL if name in module.module.exports
+        }
+        _Ticker(engine, deadline_s / TICKS).start()
+        memory = exports["memory"].get_buffer_ptr(self._store, module.memory_bytes)
+        view = memoryview(memory).cast("B")
+        inputs, outputs = describe(view, self._call)
+        super().__init__(
+            [_slot(view, placed) for placed in inputs],
+            [_slot(view, placed) for placed in outputs],
+            lambda: self._call("sv_invoke"),
+            RuntimeInfo("wasmtime", f"wasmtime {version('wasmtime')}, {origin}", 1),
+            module.macs,
+        )
+
+    def _call(self, name: str, *arguments: int) -> int:
+        self._store.set_epoch_deadline(TICKS + 1)
+        try:
+            return int(self._functions[name](self._store, *arguments))
+        except self._failures as error:
+            line = _line(error)
+            if line == "interrupt":
+                line = f"it ran for more than {self._deadline_s:g} s"
+            raise ModelError(f"the runtime failed: {line}") from None
+
+
+class _Ticker(threading.Thread):
+    """Turns the clock of deadlines, for the life of the process."""
+
+    def __init__(self, engine: Any, interval_s: float) -> None:
+        super().__init__(name="wasm-deadline", daemon=True)
+        self._engine = engine
+        self._interval_s = interval_s
+
+    def run(self) -> None:
+        while True:
+            time.sleep(self._interval_s)
+            self._engine.increment_epoch()
+
+
+def _compiled(
+    wasmtime: Any, engine: Any, module: SealedModule, sha256: str, cache: Path | None
+) -> tuple[Any, str]:
+    """The module as machine code, and where that comes from, for people."""
+    kept = AotCache(cache)
+    key = (sha256, version("wasmtime"), platform.machine(), _processor(), repr(_OPTIONS))
+    if code := kept.get(*key):
+        try:
+            return wasmtime.Module.deserialize(engine, code), "from the cache"
+        except wasmtime.WasmtimeError:
+            pass  # of another processor or version after all: it is made anew
+    found = wasmtime.Module(engine, module.core)
+    if kept.is_usable:
+        kept.put(bytes(found.serialize()), *key)
+        return found, "compiled"
+    return found, "compiled, not kept"
+
+
+def _processor() -> str:
+    """What the processor can; machine code is made for just that."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return platform.processor()
+    return "\n".join(sorted({line for line in lines if line.startswith(("flags", "Features"))}))
+
+
+def _slot(memory: memoryview, placed: Placed) -> Slot:
+    start, end = placed.address, placed.address + placed.record.bytes
+    return Slot(placed.record, np.frombuffer(memory[start:end], np.uint8))
+
+
+def _line(error: BaseException) -> str:
+    """The last line of a complaint, which names the trap or the fault."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    last = lines[-1] if lines else type(error).__name__
+    return last.partition("wasm trap: ")[2][:300] or last[:300]
