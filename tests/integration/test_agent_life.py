@@ -19,7 +19,7 @@ def test_serves_on_either_broker(broker: RunningBroker, bench: Bench) -> None:
         assert status is not None
         assert status.state == "online"
         assert status.runtimes == tuple(found.runtime for found in available())
-    assert "tflite" in status.runtimes
+        assert "tflite" in status.runtimes
         served = status.pipelines["digits"]
         assert (served.state, served.runtime, served.source) == ("running", "tflite", "open")
         topics = [topic for topic in fleet.order if "/status" in topic or "/config/" in topic]
