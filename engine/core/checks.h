@@ -55,15 +55,18 @@ static inline int sv_is_image(const sv_tensor *tensor) {
            tensor->dims[2] <= SV_MAX_LENGTH;
 }
 
-static inline int sv_are_s8(const sv_call *call) {
+/* Whether all operands of an operator have this type. */
+static inline int sv_are(const sv_call *call, uint8_t dtype) {
     const uint32_t count = (uint32_t)call->op->input_count + call->op->output_count;
     for (uint32_t i = 0; i < count; i++) {
-        if (sv_operand(call, i)->dtype != SV_INT8) {
+        if (sv_operand(call, i)->dtype != dtype) {
             return 0;
         }
     }
     return 1;
 }
+
+static inline int sv_are_s8(const sv_call *call) { return sv_are(call, SV_INT8); }
 
 static inline int sv_is_shift(int32_t shift) { return shift >= -31 && shift <= 30; }
 

@@ -11,12 +11,12 @@ typedef struct sv_kernel {
     uint16_t opcode;
     uint8_t version;
     uint8_t layout;
+    sv_status (*check)(const sv_call *call); /* up to `run` as `convert` knows it, too */
+    void (*run)(const sv_call *call);
     uint16_t inputs_min;
     uint16_t inputs_max;
     uint16_t parameter_bytes;
     uint8_t in_place; /* the output may be the memory of an input of the same number of bytes */
-    sv_status (*check)(const sv_call *call);
-    void (*run)(const sv_call *call);
 } sv_kernel;
 
 /* Each target defines these two; the first kernel that fits an operator is taken. */

@@ -18,7 +18,10 @@ CACHE = ENGINE.parent / ".cache" / "engine"
 # A fused multiply-add rounds once where two operations round twice: never where bytes are promised.
 FREESTANDING = ("-std=c99", "-ffreestanding", "-pedantic", "-ffp-contract=off")
 WARNINGS = ("-Wall", "-Wextra", "-Werror", "-Wconversion", "-Wshadow")
-SANITIZERS = ("-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+SANITIZERS = (
+    *("-g", "-O1", "-fno-sanitize-recover=all"),
+    "-fsanitize=address,undefined,float-cast-overflow",
+)
 
 
 class BuildError(RuntimeError):

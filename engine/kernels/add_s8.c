@@ -35,12 +35,15 @@ static sv_status check(const sv_call *call) {
     const sv_add_parameters *p = sv_parameters(call);
     const sv_status status =
         call->plan->rounding == SV_ROUND_SINGLE ? check_single(p) : check_double(p);
-    return status == SV_OK ? sv_check_broadcast(call) : status;
+    return status == SV_OK ? sv_check_broadcast(call, SV_INT8) : status;
 }
 
-static void pairs_single(const void *context, const int8_t *left, int32_t left_step,
-                         const int8_t *right, int32_t right_step, int8_t *output, int32_t count) {
+static void pairs_single(const void *context, const void *lefts, int32_t left_step,
+                         const void *rights, int32_t right_step, void *outputs, int32_t count) {
     const job *j = context;
+    const int8_t *left = lefts;
+    const int8_t *right = rights;
+    int8_t *output = outputs;
     const sv_add_parameters p = *j->p;
     const int32_t right_multiplier = p.subtract ? -p.right_multiplier : p.right_multiplier;
     const int32_t half = 1 << (p.output_shift - 1);
@@ -52,9 +55,12 @@ static void pairs_single(const void *context, const int8_t *left, int32_t left_s
     }
 }
 
-static void pairs(const void *context, const int8_t *left, int32_t left_step, const int8_t *right,
-                  int32_t right_step, int8_t *output, int32_t count) {
+static void pairs(const void *context, const void *lefts, int32_t left_step,
+                  const void *rights, int32_t right_step, void *outputs, int32_t count) {
     const job *j = context;
+    const int8_t *left = lefts;
+    const int8_t *right = rights;
+    int8_t *output = outputs;
     const sv_add_parameters p = *j->p;
     for (int32_t i = 0; i < count; i++, left += left_step, right += right_step) {
         const int32_t a = sv_mbqm((*left - j->left_zero) * (1 << LEFT_SHIFT), p.left_multiplier,
@@ -78,7 +84,7 @@ static void run(const sv_call *call) {
         .low = p->low - zero_point,
         .high = p->high - zero_point,
     };
-    sv_run_broadcast(call, call->plan->rounding == SV_ROUND_SINGLE ? pairs_single : pairs, &j);
+    sv_run_broadcast(call, 1, call->plan->rounding == SV_ROUND_SINGLE ? pairs_single : pairs, &j);
 }
 
 const sv_kernel sv_add_s8 = {

@@ -16,9 +16,10 @@ static int fits(const sv_tensor *input, const sv_tensor *output) {
     return input->rank <= output->rank;
 }
 
-sv_status sv_check_broadcast(const sv_call *call) {
+sv_status sv_check_broadcast(const sv_call *call, uint8_t dtype) {
     const sv_tensor *output = sv_output(call, 0);
-    if (!sv_are_s8(call) || !fits(sv_input(call, 0), output) || !fits(sv_input(call, 1), output)) {
+    if (!sv_are(call, dtype) || !fits(sv_input(call, 0), output) ||
+        !fits(sv_input(call, 1), output)) {
         return SV_BAD_SHAPE;
     }
     return SV_OK;
@@ -33,11 +34,11 @@ static void steps_of(const sv_tensor *tensor, int32_t steps[SV_MAX_RANK]) {
     }
 }
 
-void sv_run_broadcast(const sv_call *call, sv_pairs pairs, const void *context) {
+void sv_run_broadcast(const sv_call *call, size_t size, sv_pairs pairs, const void *context) {
     const sv_tensor *output = sv_output(call, 0);
-    const int8_t *left = sv_read(call, sv_input(call, 0));
-    const int8_t *right = sv_read(call, sv_input(call, 1));
-    int8_t *target = sv_write(call, output);
+    const uint8_t *left = sv_read(call, sv_input(call, 0));
+    const uint8_t *right = sv_read(call, sv_input(call, 1));
+    uint8_t *target = sv_write(call, output);
     if (sv_same_shape(sv_input(call, 0), output) && sv_same_shape(sv_input(call, 1), output)) {
         pairs(context, left, 1, right, 1, target, (int32_t)sv_elements(output));
         return;
@@ -49,14 +50,14 @@ void sv_run_broadcast(const sv_call *call, sv_pairs pairs, const void *context) 
     const uint32_t last = SV_MAX_RANK - 1;
     const int32_t count = (int32_t)length_of(output, last);
     for (uint32_t run = sv_elements(output) / (uint32_t)count; run > 0; run--) {
-        ptrdiff_t left_at = 0, right_at = 0;
+        size_t left_at = 0, right_at = 0;
         for (uint32_t d = 0; d < last; d++) {
-            left_at += (ptrdiff_t)at[d] * left_steps[d];
-            right_at += (ptrdiff_t)at[d] * right_steps[d];
+            left_at += (size_t)at[d] * (size_t)left_steps[d];
+            right_at += (size_t)at[d] * (size_t)right_steps[d];
         }
-        pairs(context, left + left_at, left_steps[last], right + right_at, right_steps[last],
-              target, count);
-        target += count;
+        pairs(context, left + left_at * size, left_steps[last], right + right_at * size,
+              right_steps[last], target, count);
+        target += (size_t)count * size;
         for (uint32_t d = last; d-- > 0;) {
             if (++at[d] < length_of(output, d)) {
                 break;

@@ -18,12 +18,15 @@ static sv_status check(const sv_call *call) {
     const int is_factor = call->plan->rounding == SV_ROUND_SINGLE
                               ? sv_is_factor_f32(p->multiplier)
                               : p->multiplier >= 0 && sv_is_shift(p->shift);
-    return is_factor && p->low <= p->high ? sv_check_broadcast(call) : SV_BAD_PARAMETER;
+    return is_factor && p->low <= p->high ? sv_check_broadcast(call, SV_INT8) : SV_BAD_PARAMETER;
 }
 
-static void pairs_single(const void *context, const int8_t *left, int32_t left_step,
-                         const int8_t *right, int32_t right_step, int8_t *output, int32_t count) {
+static void pairs_single(const void *context, const void *lefts, int32_t left_step,
+                         const void *rights, int32_t right_step, void *outputs, int32_t count) {
     const job *j = context;
+    const int8_t *left = lefts;
+    const int8_t *right = rights;
+    int8_t *output = outputs;
     const float low = (float)j->low;
     const float high = (float)j->high;
     for (int32_t i = 0; i < count; i++, left += left_step, right += right_step) {
@@ -32,9 +35,12 @@ static void pairs_single(const void *context, const int8_t *left, int32_t left_s
     }
 }
 
-static void pairs(const void *context, const int8_t *left, int32_t left_step, const int8_t *right,
-                  int32_t right_step, int8_t *output, int32_t count) {
+static void pairs(const void *context, const void *lefts, int32_t left_step,
+                  const void *rights, int32_t right_step, void *outputs, int32_t count) {
     const job *j = context;
+    const int8_t *left = lefts;
+    const int8_t *right = rights;
+    int8_t *output = outputs;
     for (int32_t i = 0; i < count; i++, left += left_step, right += right_step) {
         const int32_t product = (*left - j->left_zero) * (*right - j->right_zero);
         const int32_t scaled = sv_mbqm(product, j->multiplier, j->shift);
@@ -55,7 +61,7 @@ static void run(const sv_call *call) {
         .low = p->low - zero_point,
         .high = p->high - zero_point,
     };
-    sv_run_broadcast(call, call->plan->rounding == SV_ROUND_SINGLE ? pairs_single : pairs, &j);
+    sv_run_broadcast(call, 1, call->plan->rounding == SV_ROUND_SINGLE ? pairs_single : pairs, &j);
 }
 
 const sv_kernel sv_mul_s8 = {

@@ -12,16 +12,17 @@ static int all_meet(uint32_t outputs, uint32_t stride, uint32_t pad, uint32_t ta
     return pad < taps && (uint64_t)(outputs - 1) * stride < (uint64_t)length + pad;
 }
 
+int sv_is_pool2d(const sv_window *w, const sv_tensor *input, const sv_tensor *output) {
+    return sv_is_window(w, input, output) && input->dims[3] == output->dims[3] &&
+           w->dilation_h == 1 && w->dilation_w == 1 &&
+           (uint64_t)input->dims[1] * input->dims[2] <= MAX_CELLS &&
+           all_meet(output->dims[1], w->stride_h, w->pad_top, w->kernel_h, input->dims[1]) &&
+           all_meet(output->dims[2], w->stride_w, w->pad_left, w->kernel_w, input->dims[2]);
+}
+
 sv_status sv_check_pool2d(const sv_call *call) {
     const sv_pool2d_parameters *p = sv_parameters(call);
-    const sv_tensor *input = sv_input(call, 0);
-    const sv_tensor *output = sv_output(call, 0);
-    const sv_window *w = &p->window;
-    if (!sv_are_s8(call) || !sv_is_window(w, input, output) || input->dims[3] != output->dims[3] ||
-        w->dilation_h != 1 || w->dilation_w != 1 ||
-        (uint64_t)input->dims[1] * input->dims[2] > MAX_CELLS ||
-        !all_meet(output->dims[1], w->stride_h, w->pad_top, w->kernel_h, input->dims[1]) ||
-        !all_meet(output->dims[2], w->stride_w, w->pad_left, w->kernel_w, input->dims[2])) {
+    if (!sv_are_s8(call) || !sv_is_pool2d(&p->window, sv_input(call, 0), sv_output(call, 0))) {
         return SV_BAD_SHAPE;
     }
     return p->low <= p->high ? SV_OK : SV_BAD_PARAMETER;

@@ -8,6 +8,9 @@
 typedef int32_t (*sv_reduce)(const int8_t *cells, int32_t height, int32_t width, ptrdiff_t row,
                              ptrdiff_t column);
 
+/* Whether every window of a pooling meets the picture. */
+int sv_is_pool2d(const sv_window *window, const sv_tensor *input, const sv_tensor *output);
+
 sv_status sv_check_pool2d(const sv_call *call);
 void sv_run_pool2d(const sv_call *call, sv_reduce reduce);
 

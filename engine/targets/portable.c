@@ -8,23 +8,34 @@
 
 const sv_kernel *const sv_kernels[] = {
     SV_OWN_KERNELS /* with a comma behind each */
+    &sv_add_f32,
     &sv_add_s8,
+    &sv_average_pool2d_f32,
     &sv_average_pool2d_s8,
     &sv_concatenation,
+    &sv_conv2d_f32,
     &sv_conv2d_s8,
+    &sv_depthwise_conv2d_f32,
     &sv_depthwise_conv2d_s8,
     &sv_dequantize_s8_f32,
+    &sv_fully_connected_f32,
     &sv_fully_connected_s8,
+    &sv_max_pool2d_f32,
     &sv_max_pool2d_s8,
+    &sv_mean_f32,
     &sv_mean_s8,
+    &sv_mul_f32,
     &sv_mul_s8,
     &sv_pad,
     &sv_quantize_f32_s8,
     &sv_resize_bilinear_s8,
     &sv_resize_nearest,
+    &sv_resize_bilinear_f32,
+    &sv_softmax_f32,
     &sv_softmax_s8,
     &sv_strided_copy,
     &sv_table_s8,
+    &sv_unary_f32,
 };
 
 const uint32_t sv_kernel_count = sizeof(sv_kernels) / sizeof(sv_kernels[0]);

@@ -38,6 +38,8 @@ TUNING = {
 }
 LINKING = (
     *("--no-entry", "--strip-all", "--export=__heap_base"),
+    # So that `convert` finds the kernels that a plan does not need.
+    *("--export=sv_kernels", "--export=sv_kernel_count"),
     *("-z", f"stack-size={STACK_BYTES}"),
 )
 

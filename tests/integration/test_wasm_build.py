@@ -50,9 +50,10 @@ def test_the_engine_holds_no_path_and_no_name():
 def test_the_engine_needs_one_page_and_little_stack():
     parts = {section.kind: section.payload for section in read(prebuilt())}
     assert read_memory(parts[Kind.MEMORY]).minimum == 1
-    stack_end, heap_base = read_globals(parts[Kind.GLOBAL])
+    stack_end, *kernels, heap_base = read_globals(parts[Kind.GLOBAL])
+    assert all(stack_end <= place < heap_base for place in kernels)
     assert stack_end == builder.STACK_BYTES <= 16 * 1024
-    assert stack_end < heap_base < stack_end + 1024  # the stack lies below all data
+    assert stack_end < heap_base < stack_end + 4096  # the stack lies below all data
 
 
 @pytest.fixture

@@ -1,13 +1,16 @@
 """Hand-made wasm: the smallest engine that can be joined, and a plan's header."""
 
+import struct
 from collections.abc import Callable
 from dataclasses import replace
 
+from toolchain.convert.code import write_bodies
 from toolchain.convert.contents import GLOBAL, MEMORY, Export, Limits, write_exports, write_memory
 from toolchain.convert.join import EXPORTS
 from toolchain.convert.label import Label
 from toolchain.convert.leb128 import write_i32
 from toolchain.convert.sections import Kind, Section, write
+from toolchain.convert.trim import COUNT, KERNELS
 from toolchain.errors import ModelRefused
 from toolchain.plan.layout import HEADER_BYTES, Header
 from toolchain.plan.numbers import MAGIC
@@ -17,20 +20,51 @@ FUNCTIONS = sorted(EXPORTS - {b"memory"})
 EXPORTED = (
     Export(b"memory", MEMORY, 0),
     Export(b"__heap_base", GLOBAL, 0),
+    Export(KERNELS, GLOBAL, 1),
+    Export(COUNT, GLOBAL, 2),
     *(Export(name, 0, 0) for name in FUNCTIONS),
 )
+KEYS = ((0x0100, 2, 3), (2, 1, 0))
+"""Opcode, version and layout of the engine's two kernels."""
+CALLED = b"\x00\x01\x0b"
+"""What each of its functions does but two: nothing."""
+BODIES = [
+    CALLED,
+    *(CALLED, b"\x00\x10\x05\x0b"),  # the first kernel's check; its run calls function 5
+    *(
+        CALLED,
+        b"\x00\x41\x05\x1a\x0b",
+    ),  # the second's; its run has place 5 of the table: function 6
+    *(CALLED, CALLED),
+]
+_DATA_AT, _ARRAY_AT, _RECORDS_AT = 8, 12, 20
+
+
+def data_segment(keys: tuple[tuple[int, int, int] | None, ...] = KEYS) -> bytes:
+    """How many kernels there are, their addresses, and their records; None is one wiped out."""
+    records = [_RECORDS_AT + 12 * number for number in range(len(keys))]
+    content = struct.pack("<3I", len(keys), *records)
+    for number, key in enumerate(keys):
+        content += struct.pack("<HBBII", *key, 2 * number + 1, 2 * number + 2) if key else bytes(12)
+    return bytes([0, 0x41, _DATA_AT, 0x0B, len(content)]) + content
 
 
 def parts(heap_base: int = 1000, pages: int = 1) -> dict[Kind, bytes]:
-    """The sections of an engine whose one function returns nothing."""
+    """The sections of an engine with two kernels, whose functions return nothing."""
     return {
         Kind.TYPE: b"\x01\x60\x00\x00",
-        Kind.FUNCTION: b"\x01\x00",
+        Kind.FUNCTION: bytes([len(BODIES), *[0] * len(BODIES)]),
+        Kind.TABLE: b"\x01\x70\x01\x06\x06",
         Kind.MEMORY: write_memory(Limits(pages, None)),
-        Kind.GLOBAL: b"\x01\x7f\x00\x41" + write_i32(heap_base) + b"\x0b",
+        Kind.GLOBAL: b"\x03"
+        + b"".join(
+            b"\x7f\x00\x41" + write_i32(value) + b"\x0b"
+            for value in (heap_base, _ARRAY_AT, _DATA_AT)
+        ),
         Kind.EXPORT: write_exports(EXPORTED),
-        Kind.CODE: b"\x01\x02\x00\x0b",
-        Kind.DATA: b"\x01\x00\x41\x08\x0b\x02hi",
+        Kind.ELEMENT: b"\x01\x00\x41\x01\x0b\x05\x01\x02\x03\x04\x06",
+        Kind.CODE: write_bodies(BODIES),
+        Kind.DATA: b"\x01" + data_segment(),
     }
 
 

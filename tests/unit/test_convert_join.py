@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.wasm_bytes import EXPORTED, FUNCTIONS, LABEL, engine, parts, plan, refusal
+from tests.support.wasm_bytes import (
+    EXPORTED,
+    FUNCTIONS,
+    LABEL,
+    data_segment,
+    engine,
+    parts,
+    plan,
+    refusal,
+)
 from toolchain.convert.contents import (
     GLOBAL,
     Export,
@@ -32,7 +41,7 @@ def test_memory_is_what_engine_plan_and_arena_take(heap_base, behind, arena_byte
     pages = -(-end // PAGE_BYTES)
     assert read_memory(found[Kind.MEMORY]) == Limits(pages, pages)
     segment = b"\x00\x41" + write_i32(start) + b"\x0b" + write_u32(len(data)) + data
-    assert found[Kind.DATA] == b"\x02" + parts()[Kind.DATA][1:] + segment
+    assert found[Kind.DATA] == b"\x02" + data_segment((None, None)) + segment
 
 
 def test_everything_else_stays_and_the_label_stands_first():
@@ -40,7 +49,7 @@ def test_everything_else_stays_and_the_label_stands_first():
     assert find(sections[:1]) == LABEL
     found = {section.kind: section.payload for section in sections[1:]}
     assert {one.name for one in read_exports(found[Kind.EXPORT])} == EXPORTS
-    for kind in (Kind.TYPE, Kind.FUNCTION, Kind.GLOBAL, Kind.CODE):
+    for kind in (Kind.TYPE, Kind.FUNCTION, Kind.GLOBAL, Kind.TABLE, Kind.ELEMENT):
         assert found[kind] == parts()[kind]
 
 
@@ -71,7 +80,7 @@ def test_the_largest_memory_is_2_gib():
             engine(
                 {
                     Kind.EXPORT: write_exports(
-                        (EXPORTED[0], Export(b"__heap_base", GLOBAL, 1), *EXPORTED[2:])
+                        (EXPORTED[0], Export(b"__heap_base", GLOBAL, 3), *EXPORTED[2:])
                     )
                 }
             ),

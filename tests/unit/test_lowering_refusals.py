@@ -31,7 +31,10 @@ CONV = MODEL.main.operators[0].options
             with_operator(MODEL, 0, options=replace(CONV, activation=Activation.TANH)),
             r"operator 0 \(CONV_2D\): the fused activation TANH",
         ),
-        (with_tensor(MODEL, 0, dtype=DType.FLOAT32), r"operator 0 .*input 0 is float32"),
+        (
+            with_tensor(MODEL, 0, dtype=DType.FLOAT32),
+            r"operator 0 .*input is float32 \(dynamic range\)",
+        ),
         (with_tensor(MODEL, 1, data=None), r"operator 0 .*input 1 is not a constant"),
         (with_tensor(MODEL, 3, quantization=None), r"operator 0 .*'conv' is not quantized"),
         (

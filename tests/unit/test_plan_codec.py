@@ -14,7 +14,8 @@ from toolchain.plan.decode import decode
 from toolchain.plan.encode import encode
 from toolchain.plan.layout import HEADER_BYTES, OPERATOR_BYTES, TENSOR_BYTES
 from toolchain.plan.numbers import Opcode, Place, Rounding, Status, Target
-from toolchain.plan.parameters import OF_OPCODE, Conv2D, OutputStage, Softmax, Window
+from toolchain.plan.operators import PARAMETERS
+from toolchain.plan.parameters import Conv2D, OutputStage, Softmax, Window
 from toolchain.plan.plan import Plan, PlanOperator, PlanTensor
 from toolchain.plan.records import Record, layout, size_bytes
 from toolchain.tflite.dtype import DType
@@ -49,7 +50,7 @@ def operators(draw):
     opcode = draw(st.sampled_from(Opcode))
     numbers = [draw(st.integers(0, 255)) for _ in range(2)]
     words = [draw(st.integers(0, 2**32 - 1)) for _ in range(2)]
-    record = draw(records(OF_OPCODE[opcode]))
+    record = draw(records(PARAMETERS[opcode]))
     return PlanOperator(opcode, draw(indices), draw(indices), record, *numbers, *words)
 
 
@@ -95,7 +96,7 @@ def test_the_bytes_are_those_of_the_vector():
 
 def test_records_have_the_sizes_of_the_specification():
     assert (HEADER_BYTES, TENSOR_BYTES, OPERATOR_BYTES) == (64, 48, 24)
-    assert {opcode: size_bytes(OF_OPCODE[opcode]) for opcode in Opcode}[Opcode.CONV_2D_S8] == 40
+    assert {opcode: size_bytes(PARAMETERS[opcode]) for opcode in Opcode}[Opcode.CONV_2D_S8] == 40
 
 
 @pytest.mark.parametrize(

@@ -6,18 +6,21 @@ from pathlib import Path
 import pytest
 
 from toolchain.plan import parameters as p
+from toolchain.plan import parameters_f32 as f
 from toolchain.plan.layout import Header, OperatorRecord, TensorRecord
 from toolchain.plan.numbers import (
     ALIGNMENT_BYTES,
     MAX_RANK,
     UINT8_OUTSIDE,
     VERSION,
+    Function,
     Opcode,
     Place,
     Rounding,
     Status,
     Target,
 )
+from toolchain.plan.operators import PARAMETERS
 from toolchain.plan.records import layout
 from toolchain.tflite.dtype import DType
 
@@ -51,10 +54,16 @@ def struct_format(name: str) -> str:
 
 @pytest.mark.parametrize(
     ("name", "mirror"),
-    [("sv_status", Status), ("sv_opcode", Opcode), ("sv_target", Target)],
+    [
+        ("sv_status", Status),
+        ("sv_opcode", Opcode),
+        ("sv_target", Target),
+        ("sv_function", Function),
+    ],
 )
 def test_enumerations(name, mirror):
-    theirs = {key.removeprefix("TARGET_"): value for key, value in enumeration(name).items()}
+    found = enumeration(name).items()
+    theirs = {re.sub("^(TARGET|FUNCTION)_", "", key): value for key, value in found}
     assert theirs == {one.name: one.value for one in mirror}
 
 
@@ -93,6 +102,17 @@ def test_numbers():
         ("sv_concatenation_parameters", p.Concatenation),
         ("sv_strided_copy_parameters", p.StridedCopy),
         ("sv_resize_parameters", p.Resize),
+        ("sv_float_stage", f.FloatStage),
+        ("sv_conv2d_f32_parameters", f.Conv2D),
+        ("sv_depthwise_f32_parameters", f.DepthwiseConv2D),
+        ("sv_fully_connected_f32_parameters", f.FullyConnected),
+        ("sv_pool2d_f32_parameters", f.Pool2D),
+        ("sv_add_f32_parameters", f.Add),
+        ("sv_mul_f32_parameters", f.Mul),
+        ("sv_softmax_f32_parameters", f.Softmax),
+        ("sv_mean_f32_parameters", f.Mean),
+        ("sv_unary_f32_parameters", f.Unary),
+        ("sv_resize_bilinear_f32_parameters", f.ResizeBilinear),
     ],
 )
 def test_structs(name, record):
@@ -101,5 +121,5 @@ def test_structs(name, record):
 
 def test_every_parameter_struct_has_been_compared():
     structs = set(re.findall(r"struct SV_MAY_ALIAS (\w+_parameters)", CODE))
-    kinds = {kind for kind in p.OF_OPCODE.values() if kind is not p.NoParameters}
+    kinds = {kind for kind in PARAMETERS.values() if kind is not p.NoParameters}
     assert len(structs) == len(kinds)

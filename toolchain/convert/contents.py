@@ -101,11 +101,60 @@ def read_globals(payload: bytes) -> tuple[int, ...]:
     return tuple(found)
 
 
-def with_segment(payload: bytes, address: int, content: bytes) -> bytes:
-    """A data section with one more segment, which is copied to an address at the start."""
-    count, at = read_u32(memoryview(payload), 0)
-    place = bytes([0, _I32_CONST]) + write_i32(address) + bytes([_END])
-    return write_u32(count + 1) + payload[at:] + place + write_u32(len(content)) + content
+def read_segments(payload: bytes) -> list[tuple[int, bytes]]:
+    """The data segments: the address of each, and what is copied there at the start.
+
+    Raises:
+        ModelRefused: one has no constant address, or lies outside the section.
+    """
+    data = memoryview(payload)
+    count, at = read_u32(data, 0)
+    found: list[tuple[int, bytes]] = []
+    while len(found) < count:
+        address, at = _place(data, at)
+        length, at = read_u32(data, at)
+        if length > len(data) - at:
+            raise ModelRefused(f"wasm: a segment of {length} bytes lies outside its section")
+        found.append((address, bytes(data[at : at + length])))
+        at += length
+    _ends(data, at)
+    return found
+
+
+def write_segments(segments: list[tuple[int, bytes]]) -> bytes:
+    """A data section."""
+    parts = [write_u32(len(segments))]
+    for address, content in segments:
+        place = bytes([0, _I32_CONST]) + write_i32(address) + bytes([_END])
+        parts += [place, write_u32(len(content)), content]
+    return b"".join(parts)
+
+
+def read_elements(payload: bytes) -> dict[int, int]:
+    """The functions in the table by their place there.
+
+    Raises:
+        ModelRefused: a place is not constant, or the section is truncated.
+    """
+    data = memoryview(payload)
+    count, at = read_u32(data, 0)
+    found: dict[int, int] = {}
+    for _ in range(count):
+        first, at = _place(data, at)
+        functions, at = read_u32(data, at)
+        for place in range(first, first + functions):
+            found[place], at = read_u32(data, at)
+    _ends(data, at)
+    return found
+
+
+def _place(data: memoryview, at: int) -> tuple[int, int]:
+    if _byte(data, at) != 0 or _byte(data, at + 1) != _I32_CONST:
+        raise ModelRefused("wasm: a segment without a constant address")
+    place, at = read_i32(data, at + 2)
+    if _byte(data, at) != _END:
+        raise ModelRefused("wasm: a segment without a constant address")
+    return place, at + 1
 
 
 def _byte(data: memoryview, at: int) -> int:

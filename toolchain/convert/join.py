@@ -8,14 +8,16 @@ from toolchain.convert.contents import (
     read_exports,
     read_globals,
     read_memory,
-    with_segment,
+    read_segments,
     write_exports,
     write_memory,
+    write_segments,
 )
 from toolchain.convert.label import Label, to_section
 from toolchain.convert.sections import Kind, Section, read, write
+from toolchain.convert.trim import COUNT, KERNELS, Engine, Key, trim
 from toolchain.errors import ModelRefused
-from toolchain.plan.layout import HEADER_BYTES, Header
+from toolchain.plan.layout import HEADER_BYTES, OPERATOR_BYTES, Header, OperatorRecord
 from toolchain.plan.numbers import ALIGNMENT_BYTES, MAGIC
 
 EXPORTS = frozenset((b"memory", b"sv_abi", b"sv_input", b"sv_output", b"sv_invoke", b"sv_describe"))
@@ -23,12 +25,16 @@ PAGE_BYTES = 65536
 MAX_PAGES = 32768
 """2 GiB: as much as wasm3 gives."""
 _HEAP_BASE = b"__heap_base"
+_TOLD = frozenset((_HEAP_BASE, KERNELS, COUNT))
 _NEEDED = {Kind.TYPE, Kind.FUNCTION, Kind.MEMORY, Kind.GLOBAL, Kind.EXPORT, Kind.CODE, Kind.DATA}
-_ALLOWED = _NEEDED | {Kind.TABLE, Kind.ELEMENT}
+_NEEDED |= {Kind.TABLE, Kind.ELEMENT}
+_ALLOWED = _NEEDED
 
 
 def join(engine: bytes, plan: bytes, label: Label) -> bytes:
     """Put a plan where the engine looks for it, and fix the memory; equal input, equal bytes.
+
+    Kernels that the plan does not use are left out.
 
     The plan becomes a data segment at the first multiple of 16 from the engine's `__heap_base`, the
     arena follows at the next one, and memory is as many pages as that takes, never more.
@@ -38,15 +44,17 @@ def join(engine: bytes, plan: bytes, label: Label) -> bytes:
     """
     parts = _parts(read(engine))
     exports = read_exports(parts[Kind.EXPORT])
-    start = _aligned(_heap_base(exports, read_globals(parts[Kind.GLOBAL])))
+    places = _places(exports, read_globals(parts[Kind.GLOBAL]))
+    start = _aligned(places[_HEAP_BASE])
     pages = _pages(_aligned(start + len(plan)) + _arena_bytes(plan))
     if read_memory(parts[Kind.MEMORY]).minimum > pages:
         raise ModelRefused("engine: its memory is larger than what it uses; build it again")
-    kept = tuple(one for one in exports if one.name != _HEAP_BASE)
+    kept = tuple(one for one in exports if one.name in EXPORTS)
+    parts = trim(parts, Engine(kept, places[KERNELS], places[COUNT]), _used(plan))
     changed = parts | {
         Kind.MEMORY: write_memory(Limits(pages, pages)),
         Kind.EXPORT: write_exports(kept),
-        Kind.DATA: with_segment(parts[Kind.DATA], start, plan),
+        Kind.DATA: write_segments([*read_segments(parts[Kind.DATA]), (start, plan)]),
     }
     return write([to_section(label), *(Section(kind, changed[kind]) for kind in parts)])
 
@@ -62,19 +70,30 @@ def _parts(sections: tuple[Section, ...]) -> dict[Kind, bytes]:
     return parts
 
 
-def _heap_base(exports: tuple[Export, ...], values: tuple[int, ...]) -> int:
-    """Where the engine's own memory ends."""
+def _places(exports: tuple[Export, ...], values: tuple[int, ...]) -> dict[bytes, int]:
+    """The addresses that the engine tells by globals: where its own memory ends, its kernels."""
     kinds = {one.name: one.kind for one in exports}
-    index = next((one.index for one in exports if one.name == _HEAP_BASE), len(values))
+    places = {one.name: one.index for one in exports if one.kind == GLOBAL}
     if (
-        kinds.keys() != EXPORTS | {_HEAP_BASE}
+        kinds.keys() != EXPORTS | _TOLD
         or len(exports) != len(kinds)
-        or (kinds[_HEAP_BASE], kinds[b"memory"]) != (GLOBAL, MEMORY)
-        or index >= len(values)
-        or not 0 < values[index] <= PAGE_BYTES * MAX_PAGES
+        or frozenset(places) != _TOLD
+        or kinds[b"memory"] != MEMORY
+        or max(places.values()) >= len(values)
+        or not all(0 < values[index] <= PAGE_BYTES * MAX_PAGES for index in places.values())
     ):
         raise ModelRefused("engine: its exports are not those of an engine; build it again")
-    return values[index]
+    return {name: values[index] for name, index in places.items()}
+
+
+def _used(plan: bytes) -> frozenset[Key]:
+    """The kernels that a plan asks for."""
+    header = Header.unpack(memoryview(plan))
+    starts = [header.operators + OPERATOR_BYTES * i for i in range(header.operator_count)]
+    if starts and starts[-1] + OPERATOR_BYTES > len(plan):
+        raise ModelRefused("plan: its operators lie outside; convert the model again")
+    records = [OperatorRecord.unpack(memoryview(plan), start) for start in starts]
+    return frozenset((one.opcode, one.version, one.layout) for one in records)
 
 
 def _arena_bytes(plan: bytes) -> int:

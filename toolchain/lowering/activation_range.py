@@ -1,4 +1,4 @@
-"""The range that an activation leaves of int8."""
+"""The range that an activation leaves of int8, and of float32."""
 
 import math
 
@@ -17,15 +17,25 @@ _LIMITS: dict[Activation, tuple[float | None, float | None]] = {
 
 def activation_range(site: Site, own: Activation) -> tuple[int, int]:
     """TFLite's CalculateActivationRangeQuantized, in float32 as there."""
-    activation = own if site.node.activation is None else site.node.activation
-    if activation not in _LIMITS:
-        site.refuse(f"the fused activation {activation.name} is not supported")
+    low, high = _limits(site, own)
     scale, zero_point = site.per_tensor(site.output())
-    low, high = _LIMITS[activation]
     return (
         -128 if low is None else max(-128, zero_point + _steps(low, scale)),
         127 if high is None else min(127, zero_point + _steps(high, scale)),
     )
+
+
+def float_range(site: Site, own: Activation) -> tuple[float, float]:
+    """The limits of an activation; infinite where it has none."""
+    low, high = _limits(site, own)
+    return (-math.inf if low is None else low, math.inf if high is None else high)
+
+
+def _limits(site: Site, own: Activation) -> tuple[float | None, float | None]:
+    activation = own if site.node.activation is None else site.node.activation
+    if activation not in _LIMITS:
+        site.refuse(f"the fused activation {activation.name} is not supported")
+    return _LIMITS[activation]
 
 
 def _steps(value: float, scale: float) -> int:

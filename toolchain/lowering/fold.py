@@ -8,7 +8,7 @@ import numpy as np
 from toolchain.lowering.node import Node
 from toolchain.memory.lifetimes import ALIASES
 from toolchain.tflite.dtype import DType
-from toolchain.tflite.model import Graph, Operator
+from toolchain.tflite.model import Graph, Operator, Tensor
 from toolchain.tflite.slots import Activation
 
 _WINDOWED = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D"})
@@ -16,7 +16,12 @@ _CLAMPING = frozenset(
     {"ADD", "AVERAGE_POOL_2D", "CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"}
     | {"MAX_POOL_2D", "MUL", "SUB"}
 )
-_ACTIVATIONS = {"RELU": Activation.RELU, "RELU6": Activation.RELU6}
+_ACTIVATIONS = {
+    "RELU": Activation.RELU,
+    "RELU6": Activation.RELU6,
+    "RELU_N1_TO_1": Activation.RELU_N1_TO_1,
+}
+_DTYPES = frozenset({DType.INT8, DType.FLOAT32})
 
 
 def fold(graph: Graph) -> tuple[Graph, tuple[Node, ...]]:
@@ -24,7 +29,7 @@ def fold(graph: Graph) -> tuple[Graph, tuple[Node, ...]]:
 
     A PAD goes into the convolution behind it, whose own padding is the zero point as well; a RELU
     that does not rescale goes into the range of the operator before it; a RESHAPE of a constant
-    becomes a constant.
+    becomes a constant, and so do float16 weights behind a DEQUANTIZE.
 
     Returns:
         The graph that remains, and its operators with what was folded into them.
@@ -45,9 +50,17 @@ def _fold_constants(graph: Graph, nodes: list[Node]) -> tuple[Graph, list[Node]]
         if node.operator.name in ALIASES and source is not None and source.data is not None:
             target = node.operator.outputs[0]
             tensors[target] = replace(tensors[target], data=source.data)
+        elif _is_half(node.operator, source) and source is not None and source.data is not None:
+            target = node.operator.outputs[0]
+            wide = np.frombuffer(source.data, "<f2").astype("<f4")
+            tensors[target] = replace(tensors[target], data=wide.tobytes())
         else:
             kept.append(node)
     return replace(graph, tensors=tuple(tensors)), kept
+
+
+def _is_half(operator: Operator, source: Tensor | None) -> bool:
+    return operator.name == "DEQUANTIZE" and source is not None and source.dtype is DType.FLOAT16
 
 
 def _fold_pads(graph: Graph, nodes: list[Node], uses: Counter[int]) -> list[Node]:
@@ -74,7 +87,7 @@ def _paddings(graph: Graph, pad: Operator) -> tuple[int, int, int, int] | None:
     if len(pad.inputs) != 2 or len(pad.outputs) != 1:
         return None
     source, around, target = (graph.tensors[i] for i in (*pad.inputs, pad.outputs[0]))
-    is_plain = source.quantization == target.quantization and source.dtype is DType.INT8
+    is_plain = source.quantization == target.quantization and source.dtype in _DTYPES
     if around.data is None or around.dtype is not DType.INT32 or around.shape != (4, 2):
         return None
     batch, rows, columns, channels = np.frombuffer(around.data, "<i4").reshape(4, 2).tolist()
@@ -111,12 +124,15 @@ def _fold_activations(graph: Graph, nodes: list[Node], uses: Counter[int]) -> li
 def _may_clamp(graph: Graph, before: Node, source: int, target: int) -> bool:
     tensors = graph.tensors[source], graph.tensors[target]
     own = getattr(before.operator.options, "activation", None)
-    is_same = tensors[0].quantization == tensors[1].quantization
-    is_int8 = tensors[0].dtype is tensors[1].dtype is DType.INT8
+    is_same = (tensors[0].quantization, tensors[0].shape) == (
+        tensors[1].quantization,
+        tensors[1].shape,
+    )
+    is_known = tensors[0].dtype is tensors[1].dtype and tensors[0].dtype in _DTYPES
     return (
         before.operator.name in _CLAMPING
         and before.activation is None
         and own is Activation.NONE
         and is_same
-        and is_int8
+        and is_known
     )

@@ -8,7 +8,7 @@ from toolchain.errors import ModelRefused
 from toolchain.lowering.constants import ConstantPool
 from toolchain.lowering.fold import fold
 from toolchain.lowering.node import Step
-from toolchain.lowering.operators.table import LOWERINGS
+from toolchain.lowering.operators.table import lowering_of
 from toolchain.lowering.order import orders
 from toolchain.lowering.place import Layout, place
 from toolchain.lowering.settings import Settings
@@ -85,7 +85,7 @@ def _arrange(graph: Graph, steps: dict[int, Step]) -> tuple[tuple[int, ...], Lay
 
 
 def _lower(site: Site) -> tuple[Step, ...]:
-    lowering = LOWERINGS.get(site.operator.name)
+    lowering = lowering_of(site)
     if lowering is None:
         site.refuse("is not supported by the engine; run this model with the tflite runtime")
     if site.were_uint8.intersection(site.operator.inputs) and site.operator.name not in SUPPORTED:

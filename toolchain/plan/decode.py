@@ -23,7 +23,7 @@ from toolchain.plan.numbers import (
     Rounding,
     Target,
 )
-from toolchain.plan.parameters import OF_OPCODE
+from toolchain.plan.operators import PARAMETERS
 from toolchain.plan.plan import Plan, PlanOperator, PlanTensor
 from toolchain.tflite.dtype import DType
 
@@ -114,7 +114,7 @@ def _operator(
         opcode=opcode,
         inputs=_indices(operands, record.operands, record.input_count),
         outputs=_indices(operands, record.operands + record.input_count, record.output_count),
-        parameters=OF_OPCODE[opcode].unpack(constants, record.parameters),
+        parameters=PARAMETERS[opcode].unpack(constants, record.parameters),
         version=record.version,
         layout=record.layout,
         scratch=record.scratch,

@@ -52,6 +52,27 @@ class Opcode(IntEnum):
     STRIDED_COPY = 15
     RESIZE_NEAREST = 17
     RESIZE_BILINEAR_S8 = 18
+    CONV_2D_F32 = 32
+    DEPTHWISE_CONV_2D_F32 = 33
+    FULLY_CONNECTED_F32 = 34
+    ADD_F32 = 35
+    MUL_F32 = 36
+    AVERAGE_POOL_2D_F32 = 37
+    MAX_POOL_2D_F32 = 38
+    SOFTMAX_F32 = 39
+    MEAN_F32 = 40
+    UNARY_F32 = 41
+    RESIZE_BILINEAR_F32 = 42
+
+
+class Function(IntEnum):
+    """What UNARY_F32 computes of each element."""
+
+    CLAMP = 0
+    LEAKY_RELU = 1
+    LOGISTIC = 2
+    TANH = 3
+    HARD_SWISH = 4
 
 
 class Status(IntEnum):

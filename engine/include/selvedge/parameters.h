@@ -119,4 +119,74 @@ typedef struct SV_MAY_ALIAS sv_resize_parameters {
     uint32_t columns; /* likewise */
 } sv_resize_parameters;
 
+/* float32 sums of channel c: sum + bias[c], not below `low` and not above `high`. */
+typedef struct SV_MAY_ALIAS sv_float_stage {
+    uint32_t bias; /* float a channel */
+    float low;     /* minus infinity where there is no limit */
+    float high;
+} sv_float_stage;
+
+typedef struct SV_MAY_ALIAS sv_conv2d_f32_parameters {
+    sv_float_stage stage;
+    sv_window window;
+    uint32_t weights; /* float [out, height, width, depth] */
+    uint32_t depth;   /* input channels that one output channel sees */
+} sv_conv2d_f32_parameters;
+
+typedef struct SV_MAY_ALIAS sv_depthwise_f32_parameters {
+    sv_float_stage stage;
+    sv_window window;
+    uint32_t weights; /* float [height, width, out] */
+    uint32_t depth_multiplier;
+} sv_depthwise_f32_parameters;
+
+typedef struct SV_MAY_ALIAS sv_fully_connected_f32_parameters {
+    sv_float_stage stage;
+    uint32_t weights; /* float [units, depth] */
+    uint32_t units;
+    uint32_t depth;
+} sv_fully_connected_f32_parameters;
+
+typedef struct SV_MAY_ALIAS sv_add_f32_parameters {
+    float low;
+    float high;
+    uint32_t subtract; /* 1: left - right */
+} sv_add_f32_parameters;
+
+typedef struct SV_MAY_ALIAS sv_mul_f32_parameters {
+    float low;
+    float high;
+} sv_mul_f32_parameters;
+
+typedef struct SV_MAY_ALIAS sv_pool2d_f32_parameters {
+    sv_window window; /* dilation 1 */
+    float low;
+    float high;
+} sv_pool2d_f32_parameters;
+
+typedef struct SV_MAY_ALIAS sv_softmax_f32_parameters {
+    float beta; /* finite, at least 0 */
+} sv_softmax_f32_parameters;
+
+/* The input is seen as [outer, count, inner], and averaged over the middle. */
+typedef struct SV_MAY_ALIAS sv_mean_f32_parameters {
+    uint32_t outer;
+    uint32_t count;
+    uint32_t inner;
+    uint32_t divides; /* 0: SUM, which does not divide by the count */
+} sv_mean_f32_parameters;
+
+typedef struct SV_MAY_ALIAS sv_unary_f32_parameters {
+    uint32_t function; /* sv_function */
+    float low;         /* of CLAMP */
+    float high;
+    float slope; /* of LEAKY_RELU, below 0 */
+} sv_unary_f32_parameters;
+
+typedef struct SV_MAY_ALIAS sv_resize_bilinear_f32_parameters {
+    uint8_t align_corners;
+    uint8_t half_pixel_centers;
+    uint16_t reserved;
+} sv_resize_bilinear_f32_parameters;
+
 #endif

@@ -34,7 +34,27 @@ enum sv_opcode {
     SV_DEQUANTIZE_S8_F32 = 14,
     SV_STRIDED_COPY = 15,
     SV_RESIZE_NEAREST = 17,
-    SV_RESIZE_BILINEAR_S8 = 18
+    SV_RESIZE_BILINEAR_S8 = 18,
+    SV_CONV_2D_F32 = 32,
+    SV_DEPTHWISE_CONV_2D_F32 = 33,
+    SV_FULLY_CONNECTED_F32 = 34,
+    SV_ADD_F32 = 35,
+    SV_MUL_F32 = 36,
+    SV_AVERAGE_POOL_2D_F32 = 37,
+    SV_MAX_POOL_2D_F32 = 38,
+    SV_SOFTMAX_F32 = 39,
+    SV_MEAN_F32 = 40,
+    SV_UNARY_F32 = 41,
+    SV_RESIZE_BILINEAR_F32 = 42
+};
+
+/* What UNARY_F32 computes of each element. */
+enum sv_function {
+    SV_FUNCTION_CLAMP = 0,
+    SV_FUNCTION_LEAKY_RELU = 1,
+    SV_FUNCTION_LOGISTIC = 2,
+    SV_FUNCTION_TANH = 3,
+    SV_FUNCTION_HARD_SWISH = 4
 };
 
 typedef struct SV_MAY_ALIAS sv_plan {

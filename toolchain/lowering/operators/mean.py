@@ -28,30 +28,37 @@ def lower_sum(site: Site) -> tuple[Step, ...]:
 
 
 def _lower(site: Site, *, is_mean: bool) -> tuple[Step, ...]:
-    source, target = site.input(0, DType.INT8), site.output(DType.INT8)
+    steps, index, view = middle(site, DType.INT8)
+    outer, count, inner = view
+    if count > MAX_COUNT:
+        site.refuse(f"{count} values for each output, more than the limit of {MAX_COUNT}")
+    arithmetic = _float32 if site.settings.rounding is Rounding.SINGLE else _fixed_point
+    multiplier, shift = arithmetic(site, count, is_mean=is_mean)
+    record = parameters.Mean(multiplier, shift, outer, count, inner)
+    return (*steps, Step(Opcode.MEAN_S8, (index,), site.operator.outputs[0], record))
+
+
+def middle(site: Site, dtype: DType) -> tuple[tuple[Step, ...], int, tuple[int, int, int]]:
+    """The input as [outer, count, inner], where `count` is what each output is made of.
+
+    Returns:
+        Steps that move dimensions where they are no neighbours, the tensor to read, its view.
+    """
+    source, target = site.input(0, dtype), site.output(dtype)
     shape = source.shape
     axes = {axis % max(len(shape), 1) for axis in site.integers(1)}
     long = sorted(axis for axis in axes if axis < len(shape) and shape[axis] > 1)
     kept = [axis for axis in range(len(shape)) if axis not in long]
     count = prod(shape[axis] for axis in long)
-    if prod(shape) != target.elements * count or count > MAX_COUNT:
+    if prod(shape) != target.elements * count:
         site.refuse(f"shape {list(shape)} to {list(target.shape)} is not supported")
     first, last = (long[0], long[-1] + 1) if long else (0, 0)
-    steps: tuple[Step, ...] = ()
     if prod(shape[first:last]) == count:
-        index = site.operator.inputs[0]
-        outer, inner = prod(shape[:first]), prod(shape[last:])
-    else:
-        index = site.temporary(
-            Tensor("", (target.elements, count), DType.INT8, source.quantization)
-        )
-        dimensions = [(shape[axis], prod(shape[axis + 1 :])) for axis in (*kept, *long)]
-        steps = (strided_copy(site, site.operator.inputs[0], index, 0, dimensions),)
-        outer, inner = target.elements, 1
-    arithmetic = _float32 if site.settings.rounding is Rounding.SINGLE else _fixed_point
-    multiplier, shift = arithmetic(site, count, is_mean=is_mean)
-    record = parameters.Mean(multiplier, shift, outer, count, inner)
-    return (*steps, Step(Opcode.MEAN_S8, (index,), site.operator.outputs[0], record))
+        return (), site.operator.inputs[0], (prod(shape[:first]), count, prod(shape[last:]))
+    index = site.temporary(Tensor("", (target.elements, count), dtype, source.quantization))
+    dimensions = [(shape[axis], prod(shape[axis + 1 :])) for axis in (*kept, *long)]
+    moved = strided_copy(site, site.operator.inputs[0], index, 0, dimensions)
+    return (moved,), index, (target.elements, count, 1)
 
 
 def _fixed_point(site: Site, count: int, *, is_mean: bool) -> tuple[int, int]:

@@ -1,8 +1,5 @@
 """What is lowered by which function."""
 
-from collections.abc import Callable
-
-from toolchain.lowering.node import Step
 from toolchain.lowering.operators import (
     arithmetic,
     borders,
@@ -18,9 +15,10 @@ from toolchain.lowering.operators import (
     softmax,
     tables,
 )
+from toolchain.lowering.operators.table_f32 import FLOAT_LOWERINGS, Lowering, is_float32
 from toolchain.lowering.site import Site
 
-LOWERINGS: dict[str, Callable[[Site], Step | tuple[Step, ...]]] = {
+LOWERINGS: dict[str, Lowering] = {
     "ADD": arithmetic.lower_add,
     "AVERAGE_POOL_2D": pooling.lower_average,
     "CONCATENATION": joining.lower_concatenation,
@@ -54,3 +52,11 @@ LOWERINGS: dict[str, Callable[[Site], Step | tuple[Step, ...]]] = {
     "TRANSPOSE": moving.lower_transpose,
     "UNPACK": moving.lower_unpack,
 }
+
+
+def lowering_of(site: Site) -> Lowering | None:
+    """What lowers an operator, by its name and whether it computes in float32."""
+    of_floats = FLOAT_LOWERINGS.get(site.operator.name)
+    if of_floats and is_float32(site):
+        return of_floats
+    return LOWERINGS.get(site.operator.name)

@@ -1,0 +1,10 @@
+"""The parameters that each opcode has."""
+
+from toolchain.plan import parameters, parameters_f32
+from toolchain.plan.numbers import Opcode
+from toolchain.plan.records import Record
+
+PARAMETERS: dict[Opcode, type[Record]] = {
+    **parameters.OF_OPCODE,
+    **parameters_f32.OF_OPCODE,
+}
