@@ -1,0 +1,66 @@
+"""Installs what is only there to be compared with, into `.cache`: npm packages, an old wheel."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+CACHE = Path(__file__).parents[2] / ".cache"
+TFLITE_RUNTIME = ("tflite-runtime==2.14.0", "numpy<2")
+TFLITE_RUNTIME_PYTHON = "python3.11"
+
+
+class MissingError(Exception):
+    """A peer cannot be had on this machine; the text says why."""
+
+
+def npm(folder: Path) -> Path:
+    """Install a folder's locked packages once; where `node_modules` is.
+
+    Raises:
+        MissingError: npm is missing or fails.
+    """
+    texts = [(folder / name).read_bytes() for name in ("package.json", "package-lock.json")]
+    place = CACHE / "npm" / hashlib.sha256(b"".join(texts)).hexdigest()[:16]
+    found = place / "node_modules"
+    if not found.exists():
+        if not shutil.which("npm"):
+            raise MissingError("npm is not installed")
+        building = place.with_name(f"{place.name}.{os.getpid()}")
+        building.mkdir(parents=True)
+        for name in ("package.json", "package-lock.json"):
+            shutil.copy(folder / name, building)
+        _run("npm", "ci", "--prefer-offline", "--no-audit", "--no-fund", at=building)
+        shutil.rmtree(place, ignore_errors=True)
+        building.rename(place)
+    return found
+
+
+def tflite_runtime() -> Path:
+    """Make the venv of tflite-runtime, which wants an old numpy; the path of its Python.
+
+    Raises:
+        MissingError: there is no Python that its wheel is made for, or pip fails.
+    """
+    place = CACHE / "peers" / "tflite-runtime"
+    python = place / "bin" / "python"
+    done = place / "installed"
+    if not done.exists():
+        here = sys.version_info[:2] == (3, 11)
+        base = sys.executable if here else shutil.which(TFLITE_RUNTIME_PYTHON)
+        if not base:
+            raise MissingError(f"its only wheels are for {TFLITE_RUNTIME_PYTHON}")
+        shutil.rmtree(place, ignore_errors=True)
+        _run(base, "-m", "venv", str(place), at=CACHE)
+        _run(str(python), "-m", "pip", "install", "--quiet", *TFLITE_RUNTIME, at=CACHE)
+        done.touch()
+    return python
+
+
+def _run(*command: str, at: Path) -> None:
+    told = subprocess.run(command, cwd=at, capture_output=True, text=True, check=False)
+    if told.returncode:
+        lines = (told.stderr or told.stdout).strip().splitlines() or ["no message"]
+        raise MissingError(f"{' '.join(command[:4])}: {lines[-1]}")
