@@ -8,7 +8,7 @@ from broker.contract.outcome import Outcome
 from toolchain.adapters.model_file import load
 from toolchain.convert.adapters.output_file import save
 from toolchain.convert.adapters.prebuilt_engine import load as load_engine
-from toolchain.convert.convert import ROUNDINGS, TARGETS, Choices, to_module, to_plan
+from toolchain.convert.convert import ROUNDINGS, TARGETS, Choices, macs_of, to_module, to_plan
 from toolchain.errors import ModelRefused
 from toolchain.plan.layout import Header
 
@@ -51,7 +51,9 @@ def run(arguments: argparse.Namespace) -> Outcome:
         plan = to_plan(model, choices)
         data = plan
         if output.suffix == ".wasm":
-            data = to_module(plan, load_engine(choices.target), source.stem, choices)
+            data = to_module(
+                plan, load_engine(choices.target), source.stem, choices, macs_of(model)
+            )
     except ModelRefused as error:
         raise ModelRefused(f"{source}: {error}") from None
     save(output, data)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from broker.contract.version import VERSION
 from toolchain.convert.join import join
 from toolchain.convert.label import Label
+from toolchain.inspect.macs import macs as count_macs
 from toolchain.lowering.lower import lower
 from toolchain.lowering.settings import Settings
 from toolchain.plan.encode import encode
@@ -35,7 +36,15 @@ def to_plan(model: bytes, choices: Choices) -> bytes:
     return encode(lower(read(model), settings))
 
 
-def to_module(plan: bytes, engine: bytes, name: str, choices: Choices) -> bytes:
+def macs_of(model: bytes) -> int:
+    """Count the multiply-accumulates of one run of a .tflite file."""
+    graph = read(model).main
+    return sum(count_macs(graph, operator) for operator in graph.operators)
+
+
+def to_module(
+    plan: bytes, engine: bytes, name: str, choices: Choices, macs: int | None = None
+) -> bytes:
     """Join a plan and the prebuilt engine of the same target.
 
     Raises:
@@ -48,5 +57,6 @@ def to_module(plan: bytes, engine: bytes, name: str, choices: Choices) -> bytes:
         plan_sha256=hashlib.sha256(plan).hexdigest(),
         rounding=choices.rounding,
         target=choices.target,
+        macs=macs,
     )
     return join(engine, plan, label)

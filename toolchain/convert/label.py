@@ -21,6 +21,7 @@ class Label:
         engine: version of Selvedge whose engine this is.
         engine_sha256: of the prebuilt engine, before the plan was joined.
         plan_sha256: of the plan, as the same conversion to `.plan` writes it.
+        macs: multiply-accumulates of one run.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Label:
     plan_sha256: str
     rounding: str
     target: str
+    macs: int | None = None
 
 
 def to_section(label: Label) -> Section:

@@ -11,15 +11,19 @@ from pathlib import Path
 
 from agent.errors import UnavailableError
 
-BUILDER = Path(__file__).parents[3] / "engine" / "host" / "build.py"
-CARRIED = Path(__file__).parents[1] / "engines" / f"libselvedge-{platform.machine()}.so"
+ROOT = Path(__file__).parents[3]
+BUILDERS = ("engine.host.build", "engine.host.cross")
+"""In a source tree: with this machine's compiler, else what an installation left in the cache."""
+NAME = f"libselvedge-{platform.machine()}.so"
+CARRIED = Path(__file__).parents[1] / "engines" / NAME
 
 
 def can_be_had() -> bool:
     """Tell whether the library is here or can be built, without doing it."""
-    if BUILDER.exists():
-        return shutil.which(shlex.split(os.environ.get("CC", "cc"))[0]) is not None
-    return CARRIED.exists()
+    if not _is_source_tree():
+        return CARRIED.exists()
+    compiler = shlex.split(os.environ.get("CC", "cc"))[0]
+    return shutil.which(compiler) is not None or any(ROOT.glob(f".cache/engine/*/{NAME}"))
 
 
 def load_library() -> ctypes.CDLL:
@@ -28,7 +32,7 @@ def load_library() -> ctypes.CDLL:
     Raises:
         UnavailableError: there is none and it cannot be built.
     """
-    path = _built() if BUILDER.exists() else CARRIED
+    path = _built() if _is_source_tree() else CARRIED
     try:
         library = ctypes.CDLL(str(path))
     except OSError as error:
@@ -41,9 +45,16 @@ def load_library() -> ctypes.CDLL:
     return library
 
 
+def _is_source_tree() -> bool:
+    return (ROOT / "engine" / "host" / "build.py").exists()
+
+
 def _built() -> Path:
-    told = subprocess.run([sys.executable, BUILDER], capture_output=True, text=True, check=False)
-    if told.returncode:
-        lines = told.stderr.strip().splitlines() or ["no message"]
-        raise UnavailableError(f"the engine cannot be built: {lines[-1][:300]}")
-    return Path(told.stdout.strip())
+    line = ""
+    for builder in BUILDERS:
+        command = [sys.executable, "-m", builder]
+        told = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+        if told.returncode == 0:
+            return Path(told.stdout.strip())
+        line = (told.stderr.strip().splitlines() or ["no message"])[-1]
+    raise UnavailableError(f"the engine cannot be built: {line[:300]}")
