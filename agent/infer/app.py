@@ -18,8 +18,8 @@ from agent.runtime.adapters.child import answer
 from agent.runtime.adapters.loading import Options, load
 
 SHOWN_VALUES = 64
-SPARE = 0.8
-"""What can be stopped is stopped a little before the whole child is, and says why."""
+SPARE = 0.5
+"""What can be stopped is stopped well before the whole child is, and says why."""
 
 
 def infer(question: dict[str, Any]) -> dict[str, Any]:

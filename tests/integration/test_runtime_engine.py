@@ -24,7 +24,9 @@ RUNTIMES = ("wasmtime", "wasm3", "host")
 
 def file_for(runtime: str, model: bytes, folder: Path) -> str:
     path = folder / ("m.plan" if runtime == "host" else "m.wasm")
-    path.write_bytes(to_plan(model, Choices()) if runtime == "host" else module_of(model))
+    path.write_bytes(
+        to_plan(model, Choices(target="portable")) if runtime == "host" else module_of(model)
+    )
     return str(path)
 
 
@@ -101,7 +103,7 @@ def test_a_simd_module_is_not_for_wasm3(tmp_path):
 
 
 def test_a_damaged_plan_is_refused_by_the_engine(tmp_path):
-    data = bytearray(to_plan(case("conv", 0).model, Choices()))
+    data = bytearray(to_plan(case("conv", 0).model, Choices(target="portable")))
     data[-1] ^= 1
     (tmp_path / "m.plan").write_bytes(data)
     with pytest.raises(ModelError, match=r"the engine refuses the plan: status 4 \(corrupt\)"):

@@ -17,7 +17,7 @@ from tests.support.wasm_modules import Loaded, Wasmtime
 from toolchain.convert.label import find
 from toolchain.convert.sections import read
 from toolchain.plan.decode import decode
-from toolchain.plan.numbers import Rounding
+from toolchain.plan.numbers import Rounding, Target
 from toolchain.tflite.writer import write
 
 ROOT = Path(__file__).parents[2]
@@ -42,7 +42,7 @@ def model(tmp_path):
 def test_a_module_and_a_plan_of_the_same_model(model, tmp_path):
     module, plan = tmp_path / "digits.wasm", tmp_path / "digits.plan"
     tree = json.loads(convert(model, module, "--json").stdout)
-    assert convert(model, plan).returncode == 0
+    assert convert(model, plan, "--target", "scalar").returncode == 0
     data = module.read_bytes()
     assert tree == {
         "file": str(module),
@@ -57,6 +57,15 @@ def test_a_module_and_a_plan_of_the_same_model(model, tmp_path):
     assert find(read(data)).name == "digits"
     assert plan.read_bytes() in data
     assert Loaded(Wasmtime(data)).host.call("sv_invoke") == 0
+
+
+def test_a_plan_is_for_engines_outside_wasm_unless_told(model, tmp_path):
+    plan = tmp_path / "a.plan"
+    assert json.loads(convert(model, plan, "--json").stdout)["target"] == "portable"
+    assert decode(plan.read_bytes()).target is Target.PORTABLE
+    told = convert(model, tmp_path / "a.wasm", "--target", "portable")
+    assert (told.returncode, told.stderr.count("\n")) == (6, 1)
+    assert "not for portable" in told.stderr
 
 
 def test_single_rounding_is_in_the_plan_and_on_the_label(model, tmp_path):

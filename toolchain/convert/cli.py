@@ -9,8 +9,10 @@ from toolchain.adapters.model_file import load
 from toolchain.convert.adapters.output_file import save
 from toolchain.convert.adapters.prebuilt_engine import load as load_engine
 from toolchain.convert.convert import ROUNDINGS, TARGETS, Choices, macs_of, to_module, to_plan
-from toolchain.errors import ModelRefused
+from toolchain.errors import ModelRefused, UnavailableError
 from toolchain.plan.layout import Header
+
+_DEFAULT = {".wasm": "scalar", ".plan": "portable"}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -31,8 +33,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--target",
         choices=tuple(TARGETS),
-        default="scalar",
-        help="the build of the engine; scalar runs everywhere",
+        help="the build of the engine: for modules scalar, which runs everywhere, or simd; "
+        "for plans portable",
     )
 
 
@@ -45,12 +47,15 @@ def run(arguments: argparse.Namespace) -> Outcome:
     """
     source: Path = arguments.input
     output: Path = arguments.output
-    choices = Choices(arguments.rounding, arguments.target)
+    is_module = output.suffix == ".wasm"
+    choices = Choices(arguments.rounding, arguments.target or _DEFAULT[output.suffix])
+    if is_module and choices.target == "portable":
+        raise UnavailableError(f"{output}: modules are made for scalar or simd, not for portable")
     model = load(source)
     try:
         plan = to_plan(model, choices)
         data = plan
-        if output.suffix == ".wasm":
+        if is_module:
             data = to_module(
                 plan, load_engine(choices.target), source.stem, choices, macs_of(model)
             )
@@ -74,6 +79,6 @@ def run(arguments: argparse.Namespace) -> Outcome:
 
 def _output(word: str) -> Path:
     path = Path(word)
-    if path.suffix not in (".wasm", ".plan"):
+    if path.suffix not in _DEFAULT:
         raise argparse.ArgumentTypeError(f"{word!r} must end in .wasm or .plan")
     return path

@@ -13,7 +13,7 @@ from toolchain.plan.encode import encode
 from toolchain.plan.numbers import Rounding, Target
 from toolchain.tflite.reader import read
 
-TARGETS = {"scalar": Target.SWAR, "simd": Target.SIMD128}
+TARGETS = {"scalar": Target.SWAR, "simd": Target.SIMD128, "portable": Target.PORTABLE}
 """Builds of the engine by the name that a user gives, and how they want constants packed."""
 ROUNDINGS = {rounding.name.lower(): rounding for rounding in Rounding}
 
