@@ -20,6 +20,7 @@ Packing = Callable[[Product], Packed | None]
 
 OF_TARGET: dict[tuple[Target, Opcode], Packing] = {
     (Target.SWAR, Opcode.CONV_2D_S8): swar.pack_conv,
+    (Target.SWAR, Opcode.DEPTHWISE_CONV_2D_S8): swar.pack_depthwise,
     (Target.SIMD128, Opcode.CONV_2D_S8): simd128.convolution,
     (Target.SIMD128, Opcode.DEPTHWISE_CONV_2D_S8): simd128.depthwise,
     (Target.SIMD128, Opcode.FULLY_CONNECTED_S8): simd128.fully_connected,

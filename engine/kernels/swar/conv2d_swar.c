@@ -134,7 +134,7 @@ static void pack_block(const job *j, const int8_t *image, int32_t first, int32_t
 /* With a constant number of words; the most common one is unrolled further. */
 SV_INLINE void dot_constant(const sv_word *x, const int8_t *weights, int32_t count, int32_t words,
                             uint64_t *sums) {
-    uint64_t s0 = 0, s1 = 0, s2 = 0, s3 = 0;
+    uint64_t s0 = SV_EMPTY_SUMS, s1 = s0, s2 = s0, s3 = s0;
     const int32_t turn = words == MAX_WORDS ? 8 : 4;
     const int32_t rest = count % turn;
     const sv_word *end = x + (ptrdiff_t)(count - rest) * words;
@@ -176,49 +176,36 @@ static void dot(const sv_word *x, const int8_t *weights, int32_t count, int32_t 
     }
 }
 
-/* Compiled twice: with the channel's constants at hand, and for channels of any other kind. */
-SV_INLINE void store_words(const job *j, const sv_requantizer *c, int32_t channel,
-                           const uint64_t *words, const uint64_t *end, const int64_t *earlier,
-                           int8_t *output) {
-    const ptrdiff_t step = j->outputs * j->step;
-    for (; words != end; words++, earlier += SV_FIELDS) {
-        uint64_t word = *words;
-        for (int32_t i = 0; i < SV_FIELDS; i++, output += step) {
-            const int64_t field = i < 2 ? sv_field(word) : (int64_t)word;
-            const int64_t sum = field + earlier[i];
-            word = sv_next_field(word, field);
-            *output = c ? sv_requantize(c, sum) : sv_to_s8(&j->stage, channel, (int32_t)sum);
-        }
-    }
-}
-
-static void store_channel(const job *j, int32_t channel, const uint64_t *words, const uint64_t *end,
+static void store_channel(const job *j, int32_t number, const uint64_t *words, const uint64_t *end,
                           const int64_t *earlier, int8_t *output) {
-    if (sv_is_right_shift(&j->stage, channel)) {
-        const sv_requantizer c = sv_open_channel(&j->stage, channel);
-        store_words(j, &c, channel, words, end, earlier, output);
-    } else {
-        store_words(j, NULL, channel, words, end, earlier, output);
+    const sv_channel c = sv_open_channel(&j->stage, number, j->terms);
+    const ptrdiff_t step = j->outputs * j->step;
+    for (; words != end; words++, output += SV_FIELDS * step) {
+        sv_fields sums = sv_unpack3(*words);
+        if (earlier) {
+            sums.low += earlier[0];
+            sums.middle += earlier[1];
+            sums.high += earlier[2];
+            earlier += SV_FIELDS;
+        }
+        sv_store3(&c, sums, output, output + step, output + 2 * step);
     }
 }
 
 static void add_fields(const uint64_t *words, int32_t count, int64_t factor, int64_t *sums) {
     for (int32_t word = 0; word < count; word++, sums += SV_FIELDS) {
-        uint64_t rest = words[word];
-        for (int32_t i = 0; i < SV_FIELDS; i++) {
-            const int64_t field = i < 2 ? sv_field(rest) : (int64_t)rest;
-            sums[i] += field * factor;
-            rest = sv_next_field(rest, field);
-        }
+        const sv_fields found = sv_unpack3(words[word]);
+        sums[0] += (found.low - SV_HALF_FIELD) * factor;
+        sums[1] += (found.middle - SV_HALF_FIELD) * factor;
+        sums[2] += found.high * factor;
     }
 }
 
 /* What the weights' zero point takes away: that times the sum of the inputs of each pixel. */
 static void start_sums(const job *j, int32_t words, int64_t *sums) {
-    memset(sums, 0, BLOCK * sizeof *sums);
     const sv_word *x = j->packed;
-    for (int32_t left = j->stage.weight_zero_point ? j->terms : 0; left > 0;) {
-        uint64_t found[MAX_WORDS] = {0};
+    for (int32_t left = j->terms; left > 0;) {
+        uint64_t found[MAX_WORDS] = {SV_EMPTY_SUMS, SV_EMPTY_SUMS, SV_EMPTY_SUMS, SV_EMPTY_SUMS};
         const int32_t count = left < MAX_INPUTS ? left : MAX_INPUTS;
         for (int32_t i = 0; i < count; i++) {
             for (int32_t word = 0; word < words; word++) {
@@ -232,24 +219,25 @@ static void start_sums(const job *j, int32_t words, int64_t *sums) {
 
 static void run_block(const job *j, const int8_t *weights, int32_t channel, int32_t words,
                       int8_t *output) {
-    int64_t base[BLOCK], sums[BLOCK];
+    const int has_earlier = j->stage.weight_zero_point != 0 || j->terms > j->chunk;
+    int64_t start[BLOCK] = {0}, sums[BLOCK];
     uint64_t found[MAX_WORDS];
-    start_sums(j, words, base);
+    if (j->stage.weight_zero_point != 0) {
+        start_sums(j, words, start);
+    }
     for (int32_t end = channel + j->group_outputs; channel < end; channel++, output++) {
-        const int64_t *earlier = base;
         const sv_word *x = j->packed;
         int32_t left = j->terms;
+        if (has_earlier) {
+            memcpy(sums, start, sizeof sums);
+        }
         for (; left > j->chunk; left -= j->chunk, x += (ptrdiff_t)j->chunk * words) {
-            if (earlier == base) {
-                memcpy(sums, base, sizeof sums);
-                earlier = sums;
-            }
             dot(x, weights, j->chunk, words, found);
             add_fields(found, words, 1, sums);
             weights += j->chunk;
         }
         dot(x, weights, left, words, found);
-        store_channel(j, channel, found, found + words, earlier, output);
+        store_channel(j, channel, found, found + words, has_earlier ? sums : NULL, output);
         weights += left;
     }
 }

@@ -5,5 +5,6 @@
 #include "core/kernel.h"
 
 extern const sv_kernel sv_conv2d_swar;
+extern const sv_kernel sv_depthwise_swar;
 
 #endif

@@ -28,8 +28,23 @@ def pack_conv(product: Product) -> Packed:
     return Packed(
         64,
         np.concatenate([header, weights.reshape(-1)]),
-        scratch_bytes=wanted if wanted > STACK_BYTES else 0,
+        _scratch(wanted),
     )
+
+
+def pack_depthwise(product: Product) -> Packed:
+    """DEPTHWISE_CONV_2D: the model's weights, and room for a plane of three packed bands."""
+    window = product.window
+    assert window is not None
+    _, rows, columns, _ = product.output_shape
+    height = (-(-rows // FIELDS) - 1) * window.stride_h
+    height += (window.kernel_h - 1) * window.dilation_h + 1
+    width = (columns - 1) * window.stride_w + (window.kernel_w - 1) * window.dilation_w + 1
+    return Packed(64, product.weights, _scratch(height * width * 8))
+
+
+def _scratch(wanted_bytes: int) -> int:
+    return wanted_bytes if wanted_bytes > STACK_BYTES else 0
 
 
 def terms_in_a_field(rows: NDArray[np.int8]) -> int:
