@@ -6,14 +6,14 @@ import pytest
 from tests.support.engine import Lite, Micro, difference, engine_of
 from tests.support.engine_cases import case, is_int8, is_per_tensor, older, surrounded
 from tests.support.engine_compare import compare
-from tests.support.engine_families import FAMILIES, ROUNDED
+from tests.support.engine_families import FAMILIES, INT16, ROUNDED
 from toolchain.lowering.settings import Settings
 from toolchain.plan.numbers import Rounding
 
 CASES = 60
 ALWAYS_INT8 = {"dequantize", "quantize", "resize_bilinear"}
 """Families of other types, or with arithmetic of its own for uint8."""
-OLDER = sorted(FAMILIES.keys() - ALWAYS_INT8)
+OLDER = sorted(FAMILIES.keys() - ALWAYS_INT8 - INT16)
 
 
 @pytest.mark.parametrize("family", sorted(FAMILIES))

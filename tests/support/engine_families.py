@@ -6,6 +6,7 @@ from functools import partial
 from tests.support import engine_cases
 from tests.support.engine import Lite, Micro
 from tests.support.engine_cases import Case
+from tests.support.engine_cases_s16 import INT16_FAMILIES, case_s16
 from tests.support.engine_cases_shapes import MOVING, shape_case
 from tests.support.engine_cases_tables import TABLES
 
@@ -13,7 +14,11 @@ FAMILIES: dict[str, Callable[[int], Case]] = {
     **{name: partial(engine_cases.case, name) for name in engine_cases.FAMILIES},
     **{name: partial(shape_case, name) for name in MOVING},
     **{name: partial(engine_cases.one_operator, make, name) for name, make in TABLES.items()},
+    **{f"{name}_s16": partial(case_s16, name) for name in INT16_FAMILIES},
 }
+
+INT16 = frozenset(f"{name}_s16" for name in INT16_FAMILIES)
+"""Families with int16 activations."""
 
 ROUNDED = frozenset(engine_cases.FAMILIES)
 """Families whose single rounding is that of LiteRT's default kernels, as tested."""

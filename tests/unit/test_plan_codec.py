@@ -27,6 +27,7 @@ BYTES = bytes.fromhex("".join(VECTOR["plan"]))
 def records(kind: type[Record]) -> st.SearchStrategy[Record]:
     """Any record of a kind."""
     limits = {"b": (-128, 127), "B": (0, 255), "H": (0, 65535), "i": (-(2**31), 2**31 - 1)}
+    limits["h"] = (-(2**15), 2**15 - 1)
     numbers = [st.integers(*limits.get(one, (0, 2**32 - 1))) for one in layout(kind)[1:]]
     return st.tuples(*numbers).map(lambda values: kind.unpack(struct.pack(layout(kind), *values)))
 

@@ -7,6 +7,7 @@ import pytest
 
 from toolchain.plan import parameters as p
 from toolchain.plan import parameters_f32 as f
+from toolchain.plan import parameters_s16 as s
 from toolchain.plan.layout import Header, OperatorRecord, TensorRecord
 from toolchain.plan.numbers import (
     ALIGNMENT_BYTES,
@@ -29,6 +30,7 @@ TEXT = "".join((HEADERS / name).read_text() for name in ("plan.h", "parameters.h
 CODE = re.sub(r"/\*.*?\*/", "", TEXT, flags=re.DOTALL)
 FORMATS = {
     "int8_t": "b",
+    "int16_t": "h",
     "uint8_t": "B",
     "uint16_t": "H",
     "int32_t": "i",
@@ -113,6 +115,14 @@ def test_numbers():
         ("sv_mean_f32_parameters", f.Mean),
         ("sv_unary_f32_parameters", f.Unary),
         ("sv_resize_bilinear_f32_parameters", f.ResizeBilinear),
+        ("sv_output_stage_s16", s.OutputStage),
+        ("sv_conv2d_s16_parameters", s.Conv2D),
+        ("sv_depthwise_s16_parameters", s.DepthwiseConv2D),
+        ("sv_fully_connected_s16_parameters", s.FullyConnected),
+        ("sv_pool2d_s16_parameters", s.Pool2D),
+        ("sv_add_s16_parameters", s.Add),
+        ("sv_mul_s16_parameters", s.Mul),
+        ("sv_softmax_s16_parameters", s.Softmax),
     ],
 )
 def test_structs(name, record):

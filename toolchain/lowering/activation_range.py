@@ -1,4 +1,4 @@
-"""The range that an activation leaves of int8, and of float32."""
+"""The range that an activation leaves of int8, of int16, and of float32."""
 
 import math
 
@@ -15,13 +15,17 @@ _LIMITS: dict[Activation, tuple[float | None, float | None]] = {
 }
 
 
-def activation_range(site: Site, own: Activation) -> tuple[int, int]:
+INT8 = (-128, 127)
+INT16 = (-32_768, 32_767)
+
+
+def activation_range(site: Site, own: Activation, whole: tuple[int, int] = INT8) -> tuple[int, int]:
     """TFLite's CalculateActivationRangeQuantized, in float32 as there."""
     low, high = _limits(site, own)
     scale, zero_point = site.per_tensor(site.output())
     return (
-        -128 if low is None else max(-128, zero_point + _steps(low, scale)),
-        127 if high is None else min(127, zero_point + _steps(high, scale)),
+        whole[0] if low is None else max(whole[0], zero_point + _steps(low, scale)),
+        whole[1] if high is None else min(whole[1], zero_point + _steps(high, scale)),
     )
 
 
@@ -39,6 +43,6 @@ def _limits(site: Site, own: Activation) -> tuple[float | None, float | None]:
 
 
 def _steps(value: float, scale: float) -> int:
-    with np.errstate(over="ignore"):  # a tiny scale: more steps than int8 has, however many
+    with np.errstate(over="ignore"):  # a tiny scale: more steps than int16 has, however many
         steps = float(np.float32(value) / np.float32(scale))
     return math.floor(min(abs(steps), 1e6) + 0.5) * (-1 if steps < 0 else 1)

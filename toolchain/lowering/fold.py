@@ -21,7 +21,7 @@ _ACTIVATIONS = {
     "RELU6": Activation.RELU6,
     "RELU_N1_TO_1": Activation.RELU_N1_TO_1,
 }
-_DTYPES = frozenset({DType.INT8, DType.FLOAT32})
+_DTYPES = frozenset({DType.INT8, DType.INT16, DType.FLOAT32})
 
 
 def fold(graph: Graph) -> tuple[Graph, tuple[Node, ...]]:

@@ -116,7 +116,8 @@ def _tensor(tensor: Tensor, offset: int | None, constants: ConstantPool) -> Plan
     if tensor.data is not None:
         offset = constants.add(np.frombuffer(tensor.data, np.uint8))
     assert offset is not None
-    quantization = tensor.quantization if tensor.dtype is DType.INT8 else None
+    is_quantized = tensor.dtype in (DType.INT8, DType.INT16)
+    quantization = tensor.quantization if is_quantized else None
     return PlanTensor(
         dtype=tensor.dtype,
         shape=tensor.shape,
@@ -139,6 +140,8 @@ def _check_tensor(tensor: Tensor) -> None:
     zero_point = tensor.quantization.zero_points[0] if tensor.quantization else 0
     if tensor.dtype is DType.INT8 and not -128 <= zero_point <= 127:
         raise ModelRefused(f"tensor {tensor.name!r}: its zero point is outside int8")
+    if tensor.dtype is DType.INT16 and zero_point:
+        raise ModelRefused(f"tensor {tensor.name!r}: it has a zero point; int16 must be symmetric")
 
 
 def _operator(step: Step, number: dict[int, int], scratch: int) -> PlanOperator:

@@ -48,7 +48,7 @@ def _multipliers(site: Site, channels: int, axis: int) -> tuple[int, int]:
     """Where the constants hold each channel's multiplier and shift."""
     scale_in, _ = site.per_tensor(site.input(0))
     scale_out, _ = site.per_tensor(site.output())
-    scales = _weight_scales(site, channels, axis)
+    scales = weight_scales(site, channels, axis)
     times = channels // len(scales)
     if site.settings.rounding is Rounding.SINGLE:
         factors = product_factors(scale_in, scales, scale_out)
@@ -77,7 +77,8 @@ def _products(site: Site, scale_in: float, scales: tuple[float, ...]) -> list[fl
     return [scale_in * scale for scale in scales]
 
 
-def _weight_scales(site: Site, channels: int, axis: int) -> tuple[float, ...]:
+def weight_scales(site: Site, channels: int, axis: int) -> tuple[float, ...]:
+    """One scale, or one for each channel along this axis."""
     quantization = site.quantization(site.input(1))
     count = len(quantization.scales)
     if count not in (1, channels) or (count > 1 and quantization.axis != axis):

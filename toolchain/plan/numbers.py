@@ -63,6 +63,16 @@ class Opcode(IntEnum):
     MEAN_F32 = 40
     UNARY_F32 = 41
     RESIZE_BILINEAR_F32 = 42
+    CONV_2D_S16 = 64
+    DEPTHWISE_CONV_2D_S16 = 65
+    FULLY_CONNECTED_S16 = 66
+    ADD_S16 = 67
+    AVERAGE_POOL_2D_S16 = 68
+    MAX_POOL_2D_S16 = 69
+    SOFTMAX_S16 = 70
+    QUANTIZE_F32_S16 = 71
+    DEQUANTIZE_S16_F32 = 72
+    MUL_S16 = 73
 
 
 class Function(IntEnum):

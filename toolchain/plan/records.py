@@ -7,6 +7,7 @@ from typing import Annotated, Self, get_args, get_origin, get_type_hints
 
 I8 = Annotated[int, "b"]
 U8 = Annotated[int, "B"]
+I16 = Annotated[int, "h"]
 U16 = Annotated[int, "H"]
 I32 = Annotated[int, "i"]
 U32 = Annotated[int, "I"]

@@ -189,4 +189,70 @@ typedef struct SV_MAY_ALIAS sv_resize_bilinear_f32_parameters {
     uint16_t reserved;
 } sv_resize_bilinear_f32_parameters;
 
+/* Sums of int16 times int8 of channel c to int16. Wide: sums of 64 bits by 16 bits of the multiplier,
+ * rounded once; else the low 32 bits of the sum by MBQM. Zero points are 0. */
+typedef struct SV_MAY_ALIAS sv_output_stage_s16 {
+    uint32_t bias;       /* int64 a channel, within 2^46 */
+    uint32_t multiplier; /* int32 a channel */
+    uint32_t shift;      /* int8 a channel, -31..30; wide: up to 7 */
+    int16_t low;
+    int16_t high;
+    uint32_t is_wide;
+} sv_output_stage_s16;
+
+typedef struct SV_MAY_ALIAS sv_conv2d_s16_parameters {
+    sv_output_stage_s16 stage;
+    sv_window window;
+    uint32_t weights; /* int8 [out, height, width, depth] */
+    uint32_t depth;   /* input channels that one output channel sees */
+} sv_conv2d_s16_parameters;
+
+typedef struct SV_MAY_ALIAS sv_depthwise_s16_parameters {
+    sv_output_stage_s16 stage;
+    sv_window window;
+    uint32_t weights; /* int8 [height, width, out] */
+    uint32_t depth_multiplier;
+} sv_depthwise_s16_parameters;
+
+typedef struct SV_MAY_ALIAS sv_fully_connected_s16_parameters {
+    sv_output_stage_s16 stage;
+    uint32_t weights; /* int8 [units, depth] */
+    uint32_t units;
+    uint32_t depth;
+} sv_fully_connected_s16_parameters;
+
+typedef struct SV_MAY_ALIAS sv_pool2d_s16_parameters {
+    sv_window window; /* dilation 1 */
+    int16_t low;
+    int16_t high;
+} sv_pool2d_s16_parameters;
+
+typedef struct SV_MAY_ALIAS sv_add_s16_parameters {
+    int32_t left_multiplier;
+    int32_t right_multiplier;
+    int32_t output_multiplier;
+    int8_t left_shift;
+    int8_t right_shift;
+    int8_t output_shift;
+    uint8_t subtract; /* 1: left - right */
+    int16_t low;
+    int16_t high;
+} sv_add_s16_parameters;
+
+typedef struct SV_MAY_ALIAS sv_mul_s16_parameters {
+    int32_t multiplier;
+    int16_t low;
+    int16_t high;
+    int8_t shift;
+    uint8_t reserved0;
+    uint16_t reserved1;
+} sv_mul_s16_parameters;
+
+typedef struct SV_MAY_ALIAS sv_softmax_s16_parameters {
+    uint32_t exponential; /* int16[513]: exp over [-10, 0], in Q0.15, nowhere falling */
+    uint32_t reciprocal;  /* int16[513]: 1 / (1 + x) over [0, 1], in Q0.15 */
+    int32_t multiplier;   /* from input steps to 65535ths of 10 */
+    int32_t shift;
+} sv_softmax_s16_parameters;
+
 #endif

@@ -45,7 +45,17 @@ enum sv_opcode {
     SV_SOFTMAX_F32 = 39,
     SV_MEAN_F32 = 40,
     SV_UNARY_F32 = 41,
-    SV_RESIZE_BILINEAR_F32 = 42
+    SV_RESIZE_BILINEAR_F32 = 42,
+    SV_CONV_2D_S16 = 64,
+    SV_DEPTHWISE_CONV_2D_S16 = 65,
+    SV_FULLY_CONNECTED_S16 = 66,
+    SV_ADD_S16 = 67,
+    SV_AVERAGE_POOL_2D_S16 = 68,
+    SV_MAX_POOL_2D_S16 = 69,
+    SV_SOFTMAX_S16 = 70,
+    SV_QUANTIZE_F32_S16 = 71,
+    SV_DEQUANTIZE_S16_F32 = 72,
+    SV_MUL_S16 = 73
 };
 
 /* What UNARY_F32 computes of each element. */

@@ -17,6 +17,8 @@
 #endif
 
 typedef int32_t SV_MAY_ALIAS sv_i32;
+typedef int64_t SV_MAY_ALIAS sv_i64;
+typedef int16_t SV_MAY_ALIAS sv_i16;
 typedef uint16_t SV_MAY_ALIAS sv_u16;
 typedef uint32_t SV_MAY_ALIAS sv_u32;
 typedef float SV_MAY_ALIAS sv_f32;

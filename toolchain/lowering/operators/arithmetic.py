@@ -19,12 +19,12 @@ _MAX_SHIFT = 30
 
 def lower_add(site: Site) -> Step:
     """Lower ADD, int8 (integer_ops/add.h)."""
-    return _step(site, Opcode.ADD_S8, _sum(site, subtract=0))
+    return step(site, Opcode.ADD_S8, _sum(site, subtract=0))
 
 
 def lower_sub(site: Site) -> Step:
     """Lower SUB, int8: ADD with the other sign."""
-    return _step(site, Opcode.ADD_S8, _sum(site, subtract=1))
+    return step(site, Opcode.ADD_S8, _sum(site, subtract=1))
 
 
 def lower_mul(site: Site) -> Step:
@@ -40,7 +40,7 @@ def lower_mul(site: Site) -> Step:
     else:
         multiplier, shift = quantize_multiplier(left * right / output)
     low, high = activation_range(site, options.activation)
-    return _step(site, Opcode.MUL_S8, parameters.Mul(multiplier, shift, low, high))
+    return step(site, Opcode.MUL_S8, parameters.Mul(multiplier, shift, low, high))
 
 
 def _sum(site: Site, subtract: int) -> parameters.Add:
@@ -94,7 +94,8 @@ def _scales(site: Site) -> tuple[float, float, float]:
     return left, right, output
 
 
-def _step(site: Site, opcode: Opcode, record: Record) -> Step:
+def step(site: Site, opcode: Opcode, record: Record) -> Step:
+    """Make the step of an operator on two tensors, in place of one that has the output's shape."""
     shape, inputs = site.output().shape, site.operator.inputs
     return Step(
         opcode,

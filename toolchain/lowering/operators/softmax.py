@@ -16,6 +16,7 @@ from toolchain.tflite.dtype import DType
 from toolchain.tflite.options import Softmax
 
 MAX_CLASSES = 4095
+MAX_BETA = 1e6
 _INTEGER_BITS = 5
 _FRACTION_BITS = 31 - _INTEGER_BITS
 
@@ -29,6 +30,7 @@ def lower(site: Site) -> Step:
         site.refuse("its output must have scale 1/256 and zero point -128")
     if not source.shape or source.shape[-1] > MAX_CLASSES:
         site.refuse(f"shape {list(source.shape)}; up to {MAX_CLASSES} classes are supported")
+    check_beta(site, options.beta)
     scale, _ = site.per_tensor(source)
     if site.settings.rounding is Rounding.SINGLE:
         table = site.constants.add(float32_exponentials(options.beta, scale).astype("<f4"))
@@ -41,6 +43,12 @@ def lower(site: Site) -> Step:
         parameters=parameters.Softmax(table),
         in_place=site.operator.inputs[:1],
     )
+
+
+def check_beta(site: Site, beta: float) -> None:
+    """Refuse what would make exponentials grow or be no numbers."""
+    if not 0 <= beta <= MAX_BETA:
+        site.refuse(f"its beta is {beta}; 0 to {MAX_BETA:g} is supported")
 
 
 def exponentials(step: float) -> list[int]:

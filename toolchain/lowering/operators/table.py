@@ -16,6 +16,7 @@ from toolchain.lowering.operators import (
     tables,
 )
 from toolchain.lowering.operators.table_f32 import FLOAT_LOWERINGS, Lowering, is_float32
+from toolchain.lowering.operators.table_s16 import INT16_LOWERINGS, is_int16
 from toolchain.lowering.site import Site
 
 LOWERINGS: dict[str, Lowering] = {
@@ -55,8 +56,11 @@ LOWERINGS: dict[str, Lowering] = {
 
 
 def lowering_of(site: Site) -> Lowering | None:
-    """What lowers an operator, by its name and whether it computes in float32."""
+    """What lowers an operator, by its name and the type that it computes in."""
     of_floats = FLOAT_LOWERINGS.get(site.operator.name)
     if of_floats and is_float32(site):
         return of_floats
+    of_int16 = INT16_LOWERINGS.get(site.operator.name)
+    if of_int16 and is_int16(site):
+        return of_int16
     return LOWERINGS.get(site.operator.name)
