@@ -2,6 +2,7 @@
 #include "kernels/simd128/kernels.h"
 
 #define SV_OWN_KERNELS                                                                             \
+    &sv_conv2d_f32_simd128, &sv_depthwise_conv2d_f32_simd128, &sv_fully_connected_f32_simd128,     \
     &sv_conv2d_s8_simd128, &sv_depthwise_conv2d_s8_simd128, &sv_fully_connected_s8_simd128,
 
 #include "targets/portable.c"

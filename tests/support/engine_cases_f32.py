@@ -5,7 +5,7 @@ any order, and a wrong tap or edge cannot hide behind rounding.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,7 @@ from toolchain.tflite.options import (
     Softmax,
     Sub,
 )
+from toolchain.tflite.reader import read
 from toolchain.tflite.slots import Activation, Padding
 from toolchain.tflite.writer import write
 
@@ -70,6 +71,27 @@ def case_f32(family: str, seed: int, *, is_whole: bool = False) -> Case:
     )
     inputs = [random.floats(sources[number].shape) for number in graph.inputs]
     return Case(write(Model((graph,), family)), inputs)
+
+
+def surrounded_f32(family: str, seed: int) -> Case:
+    """A whole case with a PAD before it, where its picture is large enough, and a RELU6 behind."""
+    made = case_f32(family, seed, is_whole=True)
+    graph = read(made.model).main
+    rng = np.random.default_rng(seed)
+    picture, last = graph.tensors[0], len(graph.tensors) - 1
+    room = [(length - 1) // 2 for length in picture.shape[1:3]]
+    around = [(0, 0), *([int(n) for n in rng.integers(0, most + 1, 2)] for most in room), (0, 0)]
+    smaller = tuple(n - sum(pair) for n, pair in zip(picture.shape, around, strict=True))
+    before, behind = float32("before", smaller), replace(graph.tensors[last], name="behind")
+    (conv,) = graph.operators
+    operators = (
+        Operator("PAD", (last + 1, last + 2), (0,)),
+        replace(conv, options=replace(conv.options, activation=Activation.NONE)),
+        Operator("RELU6", (last,), (last + 3,)),
+    )
+    tensors = (*graph.tensors, before, constant(around), behind)
+    graph = Graph(tensors, operators, (last + 1,), (last + 3,))
+    return Case(write(Model((graph,))), [Random(rng, is_whole=True).floats(smaller)])
 
 
 def float32(name: str, shape: tuple[int, ...], values: np.ndarray | None = None) -> Tensor:

@@ -9,7 +9,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from toolchain.lowering.packings import simd128, swar
+from toolchain.lowering.packings import simd128, simd128_f32, swar
 from toolchain.lowering.product import Packed, Product
 from toolchain.lowering.site import Site
 from toolchain.plan.numbers import Opcode, Target
@@ -21,6 +21,7 @@ Packing = Callable[[Product], Packed | None]
 OF_TARGET: dict[tuple[Target, Opcode], Packing] = {
     (Target.SWAR, Opcode.CONV_2D_S8): swar.pack_conv,
     (Target.SWAR, Opcode.DEPTHWISE_CONV_2D_S8): swar.pack_depthwise,
+    (Target.SIMD128, Opcode.CONV_2D_F32): simd128_f32.convolution,
     (Target.SIMD128, Opcode.CONV_2D_S8): simd128.convolution,
     (Target.SIMD128, Opcode.DEPTHWISE_CONV_2D_S8): simd128.depthwise,
     (Target.SIMD128, Opcode.FULLY_CONNECTED_S8): simd128.fully_connected,
