@@ -25,7 +25,7 @@ static sv_status check(const sv_call *call) {
     }
     const uint64_t blocks = (output->dims[3] + SV_BLOCK_F32 - 1u) / SV_BLOCK_F32;
     const uint64_t terms = (uint64_t)p->window.kernel_h * p->window.kernel_w * p->depth;
-    if (terms > INT32_MAX / sizeof(float) / SV_ROWS_F32 ||
+    if (terms > INT32_MAX / sizeof(float) / SV_BLOCK_F32 ||
         !sv_has_constants(call, p->weights, terms * blocks * SV_BLOCK_F32, 4)) {
         return SV_BAD_PARAMETER;
     }
