@@ -29,6 +29,7 @@ COMMANDS = {
     "infer": ("agent.infer.cli", "run a model once on an array"),
     "bench": ("agent.bench.cli", "measure models under runtimes"),
     "inspect": ("toolchain.inspect.cli", "say what is in a model"),
+    "compare": ("toolchain.compare.cli", "find the first tensor in which two runtimes differ"),
     "convert": ("toolchain.convert.cli", "make a wasm module or a plan out of a .tflite model"),
 }
 

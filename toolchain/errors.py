@@ -9,6 +9,12 @@ class ToolchainError(Exception):
     exit_code = ExitCode.CONFIGURATION
 
 
+class UsageError(ToolchainError):
+    """The command line asks for what there is not."""
+
+    exit_code = ExitCode.USAGE
+
+
 class ModelRefused(ToolchainError, ValueError):  # noqa: N818 - a refusal is a verdict, not a fault
     """The bytes are no model, or one that says untrue things about itself."""
 

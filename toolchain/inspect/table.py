@@ -14,8 +14,8 @@ def text(title: str, tree: Tree) -> str:
         lines.append(f"{tree['graphs']} graphs; what follows is the first")
     lines += [f"input   {_signature(tensors[i])}" for i in tree["inputs"]]
     lines += [f"output  {_signature(tensors[i])}" for i in tree["outputs"]]
-    lines += ["", *_columns(_operator_rows(tree), right=(0, 4, 5)), ""]
-    lines += _columns(
+    lines += ["", *columns(_operator_rows(tree), right=(0, 4, 5)), ""]
+    lines += columns(
         [
             ["arithmetic", tree["arithmetic"]],
             ["MACs", f"{tree['macs']:,}"],
@@ -53,7 +53,7 @@ def _operator_rows(tree: Tree) -> list[list[str]]:
     return rows
 
 
-def _columns(rows: list[list[str]], right: tuple[int, ...] = ()) -> list[str]:
+def columns(rows: list[list[str]], right: tuple[int, ...] = ()) -> list[str]:
     """Align columns, those numbered in `right` to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
