@@ -3,7 +3,6 @@
 All else stands in pyproject.toml. docs/adr/0010-prebuilt-engines.md says why.
 """
 
-import platform
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,32 +24,27 @@ class BuildWithEngines(build_py):
         """Build what is not in the cache; in a source tree it is used from there."""
         super().run()
         try:
-            made = dict(_editable() if self.editable_mode else _all())
+            modules = dict(_modules())
+            libraries = {} if self.editable_mode else dict(_libraries())
         except wasm.BuildError as error:
             raise ExecError(str(error)) from None
         if not self.editable_mode:
-            for package, path in made.items():
-                self.mkpath(str(Path(self.build_lib, package).parent))
-                self.copy_file(str(path), str(Path(self.build_lib, package)), preserve_mode=False)
+            for place, path in (modules | libraries).items():
+                self.mkpath(str(Path(self.build_lib, place).parent))
+                self.copy_file(str(path), str(Path(self.build_lib, place)), preserve_mode=False)
 
 
-def _all() -> Iterator[tuple[str, Path]]:
+def _modules() -> Iterator[tuple[str, Path]]:
     """Where each engine stands in the wheel, and its file."""
     for target in wasm.TARGETS:
         yield f"toolchain/convert/engines/{target}.wasm", wasm.build(target)
+
+
+def _libraries() -> Iterator[tuple[str, Path]]:
+    """The same for other machines; a source tree compiles its own with `cc`."""
     for machine in cross.MACHINES:
         path = cross.build(machine)
         yield f"agent/runtime/engines/{path.name}", path
-
-
-def _editable() -> Iterator[tuple[str, Path]]:
-    """What this machine can use."""
-    here = f"libselvedge-{platform.machine()}.so"
-    for machine in cross.MACHINES:
-        if here.endswith(f"-{machine}.so"):
-            yield here, cross.build(machine)
-    for target in wasm.TARGETS:
-        yield target, wasm.build(target)
 
 
 setup(cmdclass={"build_py": BuildWithEngines})

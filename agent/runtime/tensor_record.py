@@ -8,8 +8,8 @@ from agent.errors import ModelError
 from agent.runtime.protocol import TensorInfo
 
 RECORD_BYTES = 48
-MAX_OPERANDS = 64
-"""Inputs, and outputs, of one model."""
+MAX_OPERANDS = 1024
+"""Inputs, and outputs, of one model; to look into one, every tensor of it is made an output."""
 MAX_NAME_BYTES = 256
 _RECORD = struct.Struct("<4B3Ifi6I")
 _DTYPES = {0: ("float32", 4), 2: ("int32", 4), 7: ("int16", 2), 9: ("int8", 1)}

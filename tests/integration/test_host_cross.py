@@ -2,8 +2,10 @@
 
 import platform
 import re
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -30,6 +32,17 @@ def test_a_library_is_for_its_machine_and_needs_no_other(machine):
     symbols = readelf("--dyn-syms", path)
     assert re.findall(r"UND (\S+)", symbols) == []
     assert {f"sv_plan_{name}" for name in API} <= set(re.findall(r"FUNC .* (sv_plan_\w+)", symbols))
+
+
+def test_two_builds_in_two_places_give_equal_bytes(tmp_path):
+    shutil.copytree(cross.ENGINE, tmp_path / "elsewhere" / "engine")
+    command = [sys.executable, "-m", "engine.host.cross", "armv7l"]
+    told = subprocess.run(
+        command, cwd=tmp_path / "elsewhere", capture_output=True, text=True, check=True
+    )
+    second = Path(told.stdout.strip())
+    assert second.is_relative_to(tmp_path / "elsewhere" / ".cache")
+    assert second.read_bytes() == cross.build("armv7l").read_bytes()
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ from toolchain.compare.inputs import random_inputs
 from toolchain.compare.report import compare
 from toolchain.compare.report import text as laid_out
 from toolchain.compare.reveal import reveal
-from toolchain.compare.variant import Variant, parse
+from toolchain.compare.variant import Variant, parse_pair
 from toolchain.convert.adapters.prebuilt_engine import load as load_engine
-from toolchain.convert.convert import ROUNDINGS, to_module, to_plan
+from toolchain.convert.convert import ROUNDINGS, macs_of, to_module, to_plan
 from toolchain.errors import ModelRefused, UsageError
 from toolchain.tflite.reader import read
 from toolchain.tflite.writer import write
@@ -98,11 +98,8 @@ def run(arguments: argparse.Namespace) -> Outcome:
 
 
 def _variants(words: str, rounding: str) -> tuple[Variant, Variant]:
-    sides = [word.strip() for word in words.split(",")]
     try:
-        if len(sides) != 2:
-            raise ValueError("name two, as in tflite,wasm3")
-        return parse(sides[0], rounding), parse(sides[1], rounding)
+        return parse_pair(words, rounding)
     except ValueError as error:
         raise UsageError(f"--runtimes: {error}") from None
 
@@ -117,7 +114,7 @@ def _answer(
         content = to_plan(revealed, variant.choices)
         if variant.suffix == "wasm":
             engine = load_engine(variant.choices.target)
-            content = to_module(content, engine, "compared", variant.choices)
+            content = to_module(content, engine, "compared", variant.choices, macs_of(revealed))
     model = folder / f"model.{variant.suffix}"
     model.write_bytes(content)
     return run_variant(variant, model, arrays, folder / "outputs.npz", deadline_s)

@@ -97,7 +97,7 @@ def _verdict(tree: Tree, a: str, b: str) -> str:
             f"  {first['differing']:,} of {first['values']:,} values, "
             f"at most by {_number(first['max_abs'])}, on average by {_number(first['mean_abs'])}",
             f"  the first at {first['first']['position']}: {left} and {right}",
-            f"  {before} tensors before it are equal",
+            f"  tensors before it: {before}, all equal",
         ]
     )
 

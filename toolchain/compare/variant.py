@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass, replace
 
-from toolchain.convert.convert import ROUNDINGS, TARGETS, Choices
+from toolchain.convert.convert import ROUNDINGS, Choices
 
 DELEGATES = ("none", "reference")
 CONVERTED = {"wasm3": "wasm", "wasmtime": "wasm", "host": "plan"}
 """Runtimes that want the model converted, and into what."""
+
+_TARGETS = {"wasm3": ("scalar",), "wasmtime": ("scalar", "simd"), "host": ("portable",)}
+"""What a runtime's file is made for; the first unless the user chooses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +47,24 @@ def parse(word: str, rounding: str) -> Variant:
         return Variant(word, runtime, None, *options)
     if runtime not in CONVERTED or len(set(options)) != len(options):
         raise ValueError(f"{word!r} is not tflite, {', '.join(CONVERTED)} with options behind ':'")
-    choices = Choices(rounding)
+    choices = Choices(rounding, _TARGETS[runtime][0])
     for option in options:
         if option in ROUNDINGS:
             choices = replace(choices, rounding=option)
-        elif option in TARGETS and runtime != "host":
+        elif option in _TARGETS[runtime]:
             choices = replace(choices, target=option)
         else:
             raise ValueError(f"{word!r}: {runtime} has no option {option!r}")
-    if runtime == "wasm3" and choices.target != "scalar":
-        raise ValueError(f"{word!r}: wasm3 has no SIMD; compare wasmtime:{choices.target}")
     return Variant(word, runtime, choices)
+
+
+def parse_pair(words: str, rounding: str) -> tuple[Variant, Variant]:
+    """Read the two sides, which a comma parts.
+
+    Raises:
+        ValueError: not two, or one of them is unknown.
+    """
+    sides = [word.strip() for word in words.split(",")]
+    if len(sides) != 2:
+        raise ValueError("name two, as in tflite,wasm3")
+    return parse(sides[0], rounding), parse(sides[1], rounding)
