@@ -17,11 +17,13 @@ from broker.adapters.private_broker import RunningBroker
 from broker.adapters.tcp_proxy import TcpProxy
 from broker.demo import recipe
 from broker.demo.adapters.agents import AgentProcess
+from broker.demo.adapters.wasm_model import module_of, runtimes
 from broker.demo.adapters.watcher import Watcher
-from broker.demo.tally import STAGES, Tally, table
+from broker.demo.tally import Stream, Tally, report
 from broker.errors import LinkError, UsageError
 from toolchain.digits.adapters import scikit
 from toolchain.digits.training import EPOCHS
+from toolchain.errors import ToolchainError
 
 ONLINE_TIMEOUT_S = 30.0
 APPLY_TIMEOUT_S = 15.0
@@ -49,16 +51,22 @@ class Demo:
             broker = self._start_broker(stack)
             address = _address_of(self._broker_url or self._current.url)
             made = self._train()
-            truth = {name: share.labels.tolist() for name, share in made.shares.items()}
-            tally = Tally(truth)
+            models = self._write_models(folder, made.model)
+            tally = Tally(
+                {
+                    Stream(device, recipe.pipeline_of(runtime)): share.labels.tolist()
+                    for device, share in made.shares.items()
+                    for runtime in self._models_of(device, models)
+                }
+            )
             cable = stack.enter_context(TcpProxy(address.port, target_host=address.host))
             watcher = Watcher(address, tally)
             watcher.connect()
             stack.callback(watcher.leave)
             if broker is None:
                 stack.callback(watcher.forget)
-            stack.enter_context(self._running_agents(folder, made, cable.port))
-            self._wait_online(watcher)
+            stack.enter_context(self._running_agents(folder, made, models, cable.port))
+            self._wait_online(watcher, tally)
             self._change_threshold(watcher, tally)
             self._cut(watcher, tally, cable, broker)
             self._wait_for_all(watcher, tally)
@@ -79,6 +87,33 @@ class Demo:
         )
         return made
 
+    def _write_models(self, folder: Path, model: bytes) -> dict[str, str]:
+        """The path of a model for each runtime that this machine has."""
+        models = {"tflite": folder / "digits.tflite"}
+        models["tflite"].write_bytes(model)
+        names, lacking = runtimes()
+        try:
+            began = time.monotonic()
+            module = module_of(model)
+        except ToolchainError as error:
+            self._say("wasm", f"without wasm: {error}")
+            return {name: str(path) for name, path in models.items()}
+        path = folder / "digits.wasm"
+        path.write_bytes(module)
+        took_ms = 1000 * (time.monotonic() - began)
+        self._say(
+            "wasm",
+            f"the same model as a sealed module of {len(module) / 1024:.1f} kB, converted in"
+            f" {took_ms:.0f} ms",
+        )
+        for line in lacking:
+            self._say("wasm", line)
+        return {name: str(path) for name, path in (models | dict.fromkeys(names, path)).items()}
+
+    def _models_of(self, device: str, models: dict[str, str]) -> dict[str, str]:
+        """The first device runs its digits under every runtime, the others under the first."""
+        return models if device == self._devices[0] else dict([next(iter(models.items()))])
+
     def _start_broker(self, stack: ExitStack) -> RunningBroker | None:
         if self._broker_url is not None:
             self._say("broker", f"yours, at {self._broker_url}")
@@ -93,15 +128,18 @@ class Demo:
         self._current.stop()
 
     @contextmanager
-    def _running_agents(self, folder: Path, made: recipe.Recipe, port: int) -> Iterator[None]:
-        model = folder / "digits.tflite"
-        model.write_bytes(made.model)
+    def _running_agents(
+        self, folder: Path, made: recipe.Recipe, models: dict[str, str], port: int
+    ) -> Iterator[None]:
         try:
             for device, share in made.shares.items():
                 images = folder / f"{device}.npy"
                 images.write_bytes(recipe.images_file(share))
                 config = folder / f"{device}.toml"
-                config.write_text(recipe.config_toml(str(model), str(images)), encoding="utf-8")
+                config.write_text(
+                    recipe.config_toml(self._models_of(device, models), str(images)),
+                    encoding="utf-8",
+                )
                 url = f"mqtt://127.0.0.1:{port}"
                 self._agents.append(AgentProcess(device, url, folder, config))
             yield
@@ -115,13 +153,16 @@ class Demo:
         for agent in self._agents:
             agent.check()
 
-    def _wait_online(self, watcher: Watcher) -> None:
+    def _wait_online(self, watcher: Watcher, tally: Tally) -> None:
         began = time.monotonic()
 
         def all_serve() -> bool:
             return all(
                 (status := watcher.status.get(device)) is not None
-                and any(one.state == "running" for one in status.pipelines.values())
+                and all(
+                    name in status.pipelines and status.pipelines[name].state == "running"
+                    for _, name in tally.streams_of(device)
+                )
                 for device in self._devices
             )
 
@@ -140,7 +181,8 @@ class Demo:
         began = time.monotonic()
         version = int(time.time())
         key = {"postprocess": {"threshold": recipe.THRESHOLD_AFTER}}
-        watcher.desire({"version": version, "pipelines": {recipe.PIPELINE: key}})
+        common = tally.streams_of(self._devices[0])[0].pipeline
+        watcher.desire({"version": version, "pipelines": {common: key}})
 
         def applied() -> int:
             return sum(
@@ -155,7 +197,9 @@ class Demo:
         if not done:
             raise LinkError(f"the change of configuration reached {applied()} of {everyone} agents")
         self._changed_at = {
-            device: max(tally.results.get(device, {0: None}), default=0) for device in self._devices
+            stream: max(tally.results.get(stream, {0: None}), default=0)
+            for stream in tally.truth
+            if stream.pipeline == common
         }
         self._say(
             "config",
@@ -190,18 +234,20 @@ class Demo:
                 self._check_agents()
                 bar.update(tally.count - bar.n)
 
-            seconds_left = tally.expected / len(self._devices) / recipe.RATE_HZ
+            seconds_left = max(map(len, tally.truth.values())) / recipe.RATE_HZ
             watcher.wait_until(lambda: tally.lost == 0, seconds_left + TAIL_S, idle)
         everyone_measured = time.monotonic() + 1.5
         watcher.wait_until(lambda: time.monotonic() > everyone_measured, 5, self._check_agents)
 
     def _report(self, tally: Tally, began: float) -> dict[str, Any]:
         held_back = sum(
-            tally.held_back(device, since) for device, since in self._changed_at.items()
+            tally.held_back(stream, since) for stream, since in self._changed_at.items()
         )
+        skipped = sum(tally.skipped.values())
         self._say(
             "results",
-            f"{tally.expected - tally.lost} of {tally.expected} inputs answered, {tally.lost} lost;"
+            f"{tally.expected - tally.lost - skipped} of {tally.expected} inputs answered,"
+            f" {tally.lost} lost{f', {skipped} let pass by a busy machine' if skipped else ''};"
             f" {tally.late} waited in an outbox, {tally.duplicates} came twice and count once",
         )
         self._say(
@@ -209,31 +255,24 @@ class Demo:
             f"{100 * tally.accuracy():.1f} % right; after the change {held_back} answers were"
             f" below the threshold of {recipe.THRESHOLD_AFTER}",
         )
-        rows = []
-        for device in self._devices:
-            if not tally.results.get(device):
-                continue
-            main, child = tally.peak_rss_bytes.get(device, (0, 0))
-            times = tally.latency_us(device)
-            rows.append(
-                [
-                    device,
-                    len(tally.results[device]),
-                    *(times[stage] for stage in STAGES),
-                    f"{main / 2**20:.0f}",
-                    f"{child / 2**20:.0f}",
-                ]
+        same, both = tally.agreed(self._devices[0])
+        names = [each.pipeline.partition("-")[2] for each in tally.streams_of(self._devices[0])]
+        if len(names) > 1:
+            self._say(
+                "runtimes",
+                f"{same} of {both} digits of {self._devices[0]} got the same label under"
+                f" {', '.join(names[:-1])} and {names[-1]}",
             )
-        head = ["", "results", "preprocess µs", "model µs", "postprocess µs", "total µs"]
-        for line in table([*head, "main MB", "pipeline MB"], rows):
+        for line in report(tally):
             self._say("", line)
-        peak = max((sum(pair) for pair in tally.peak_rss_bytes.values()), default=0)
+        peak = max(map(tally.device_rss_bytes, self._devices), default=0)
         return {
-            "results": tally.expected - tally.lost,
+            "results": tally.expected - tally.lost - skipped,
             "lost": tally.lost,
             "late": tally.late,
             "accuracy": round(tally.accuracy(), 4),
             "runtimes": sorted(tally.runtimes),
+            "same_labels": same == both,
             "peak_rss_mb": round(peak / 2**20, 1),
             "seconds": round(time.monotonic() - began, 1),
         }

@@ -1,7 +1,7 @@
 """What the demo gives its agents: a model, held-out digits, and a configuration."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from io import BytesIO
 
@@ -10,10 +10,15 @@ import numpy as np
 from toolchain.digits import Digits, accuracy, quantize, split, train
 
 SEED = 7
-PIPELINE = "digits"
 RATE_HZ = 25.0
 THRESHOLD_BEFORE = 0.5
 THRESHOLD_AFTER = 0.8
+HEAD = """\
+metrics_interval_s = 1.0
+
+[outbox]
+commit_interval_ms = 1000
+"""
 
 
 @dataclass(frozen=True)
@@ -45,21 +50,27 @@ def images_file(share: Digits) -> bytes:
     return file.getvalue()
 
 
-def config_toml(model: str, images: str) -> str:
-    """The configuration file of one agent."""
+def pipeline_of(runtime: str) -> str:
+    """Name the pipeline that runs the digits under a runtime."""
+    return f"digits-{runtime}"
+
+
+def config_toml(models: Mapping[str, str], images: str) -> str:
+    """The configuration file of one agent; `models` holds a model's path for each runtime."""
+    return HEAD + "".join(_pipeline(name, path, images) for name, path in models.items())
+
+
+def _pipeline(runtime: str, model: str, images: str) -> str:
     labels = [str(digit) for digit in range(10)]
     return f"""\
-metrics_interval_s = 1.0
 
-[outbox]
-commit_interval_ms = 1000
-
-[pipelines.{PIPELINE}]
+[pipelines.{pipeline_of(runtime)}]
 model = {json.dumps(model)}
+runtime = {json.dumps(runtime)}
 source = {{ kind = "replay", path = {json.dumps(images)}, rate_hz = {RATE_HZ} }}
 preprocess = {{ kind = "image" }}
 
-[pipelines.{PIPELINE}.postprocess]
+[pipelines.{pipeline_of(runtime)}.postprocess]
 kind = "classify"
 labels = {json.dumps(labels)}
 threshold = {THRESHOLD_BEFORE}

@@ -20,7 +20,7 @@ from broker.contract.topics import (
     StatusChannel,
     Topics,
 )
-from broker.demo.tally import Tally
+from broker.demo.tally import Stream, Tally
 from broker.errors import LinkError
 
 RETRY_S = 0.01
@@ -121,11 +121,11 @@ class Watcher:
 
     def _take(self, topic: str, payload: bytes) -> None:
         match self._topics.channel(topic):
-            case ResultsChannel(device=device) if device in self._tally.truth:
-                self._tally.add(device, decode(Result, payload))
-            case MetricsChannel(device=device) if device in self._tally.truth:
+            case ResultsChannel(device, pipeline) if (device, pipeline) in self._tally.truth:
+                self._tally.add(Stream(device, pipeline), decode(Result, payload))
+            case MetricsChannel(device=device) if device in self._tally.devices:
                 self._tally.measure(device, decode(Metrics, payload))
-            case StatusChannel(device=device) if device in self._tally.truth and payload:
+            case StatusChannel(device=device) if device in self._tally.devices and payload:
                 self.status[device] = decode(Status, payload)
-            case ReportedChannel(device=device) if device in self._tally.truth and payload:
+            case ReportedChannel(device=device) if device in self._tally.devices and payload:
                 self.reported[device] = decode(ReportedConfig, payload)

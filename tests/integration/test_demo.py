@@ -1,0 +1,38 @@
+"""`selvedge demo`: one object at the end, nothing lost, the same labels under every runtime."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from agent.runtime.adapters.installed import available
+from broker.demo.adapters import wasm_model
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_the_demo_runs_the_same_digits_under_every_runtime():
+    told = subprocess.run(
+        [sys.executable, "-m", "selvedge", "demo", "--agents", "2", "--json"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert told.returncode == 0, told.stderr
+    tree = json.loads(told.stdout)
+    here = {found.runtime for found in available()}
+    assert set(tree["runtimes"]) == here & {"tflite", "wasmtime", "wasm3"}
+    assert {"wasm3", "wasmtime"} & set(tree["runtimes"])
+    assert (tree["lost"], tree["same_labels"]) == (0, True)
+    assert tree["accuracy"] > 0.95
+    assert "digits of demo-1 got the same label under tflite" in told.stderr
+
+
+def test_without_pywasm3_one_line_says_so(monkeypatch):
+    find = wasm_model.find_spec
+    monkeypatch.setattr(wasm_model, "find_spec", lambda n: None if n == "wasm3" else find(n))
+    names, lacking = wasm_model.runtimes()
+    assert "wasm3" not in names
+    assert lacking == ["without wasm3: pywasm3 needs gcc and python3-dev to be installed"]
