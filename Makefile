@@ -15,7 +15,7 @@ INSTALL = $(PIP) --editable '.[$(1)]' && \
   { $(PIP) pywasm3==0.5.0 >/dev/null 2>&1 || echo "$(NO_WASM3)" >&2; }
 PURE := tests/unit tests/sim
 ENGINE := $(shell find engine -name '*.[ch]' -o -name '*.py')
-CODE := selvedge.py setup.py agent broker engine firmware_bridge toolchain benchmarks docs tests
+CODE := selvedge.py setup.py agent broker engine firmware_bridge toolchain benchmarks examples docs tests
 
 .PHONY: demo setup test check lint fix bench campaign docs packages wheel clean
 

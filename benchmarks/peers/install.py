@@ -29,6 +29,7 @@ def npm(folder: Path) -> Path:
         if not shutil.which("npm"):
             raise MissingError("npm is not installed")
         building = place.with_name(f"{place.name}.{os.getpid()}")
+        shutil.rmtree(building, ignore_errors=True)
         building.mkdir(parents=True)
         for name in ("package.json", "package-lock.json"):
             shutil.copy(folder / name, building)
@@ -63,4 +64,5 @@ def _run(*command: str, at: Path) -> None:
     told = subprocess.run(command, cwd=at, capture_output=True, text=True, check=False)
     if told.returncode:
         lines = (told.stderr or told.stdout).strip().splitlines() or ["no message"]
-        raise MissingError(f"{' '.join(command[:4])}: {lines[-1]}")
+        errors = [line for line in lines if "error" in line.lower()] or lines[-1:]
+        raise MissingError(f"{' '.join(command[:4])}: {errors[0]}")

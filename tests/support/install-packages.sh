@@ -2,6 +2,10 @@
 # What the tests need beyond Python: installed where that is allowed, else named.
 set -eu
 wanted="mosquitto alsa-utils gcc libc6-dev python3-venv python3-dev"
+# Node may be there from elsewhere, in a version of its own that brings npm.
+command -v node >/dev/null || wanted="$wanted nodejs"
+command -v npm >/dev/null || wanted="$wanted npm"
+command -v chromium >/dev/null || wanted="$wanted chromium"
 missing=""
 for package in $wanted; do
     dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing="$missing $package"
