@@ -3,7 +3,8 @@
 Each runtime is a process of its own with the model loaded; blocks of runs go round among them, so
 that a change of the machine's speed meets all. A run is: input copied in, computed, output copied
 out. Our runtimes in Python run behind the agent's own code, with its deadlines and checks. One JSON
-object on stdout, tables on stderr. A runtime that is missing is named, with the reason.
+object on stdout, tables on stderr. A runtime that is missing is named, with the reason. Sizes are
+those of the file that is loaded; tfjs-tflite's include its interpreter, which our modules bring.
 """
 
 import argparse
@@ -26,6 +27,7 @@ from toolchain.tflite.reader import read
 
 STEPS = ("copy_in_ms", "compute_ms", "copy_out_ms")
 PEERS = ("tfjs-tflite", "tflite-runtime", "litert-xnnpack")
+REFERENCE = "tflite-micro"
 WARM_MS = 300
 
 
@@ -40,6 +42,10 @@ def main() -> None:
     arguments = parser.parse_args()
     tables = []
     for name, model in models_named(arguments.models):
+        if isinstance(model, Path):
+            print(f"\n{name}: missing: {model}", file=sys.stderr)
+            tables.append({"model": name, "missing": str(model)})
+            continue
         rows = [row for row in ROWS if row.name in arguments.runtimes]
         found = measure(name, model, rows, arguments.rounds, arguments.block_ms)
         print(table(found), file=sys.stderr, flush=True)
@@ -71,9 +77,11 @@ def measure(
                 one.runs += one.ask(block_ms)
     for key, one in running.items():
         rows[key] |= summary(one.runs, work)
-    for row_ in rows.values():
-        for peer in (peer for peer in PEERS if peer in running and "missing" not in row_):
-            row_[f"times_{peer}"] = row_["median_ms"] / rows[peer]["median_ms"]
+    for found in (rows[key] for key in running):
+        for peer in (peer for peer in PEERS if peer in running):
+            found[f"times_{peer}"] = found["median_ms"] / rows[peer]["median_ms"]
+        if REFERENCE in running:
+            found["equals_tflite_micro"] = found["sha256"] == rows[REFERENCE]["sha256"]
     return {"model": name, "macs": work, "rows": list(rows.values()), "goals": goals(name, rows)}
 
 

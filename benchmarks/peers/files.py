@@ -25,11 +25,12 @@ TINY = {
 }
 
 
-def models_named(part: str) -> Iterator[tuple[str, bytes]]:
-    """Names and .tflite bytes of all models whose name contains a word."""
+def models_named(part: str) -> Iterator[tuple[str, bytes | Path]]:
+    """Names and .tflite bytes of all models whose name contains a word; a path that is missing."""
     for name, file in TINY.items():
         if part in name:
-            yield name, (SHARED / f"{file}.tflite").read_bytes()
+            path = SHARED / f"{file}.tflite"
+            yield name, path.read_bytes() if path.exists() else path
     for width, size in SIZES[::-1]:
         if part in f"mobilenet_v2_{width}_{size}" or part.startswith("mobilenet"):
             made = models(width, size)

@@ -24,7 +24,7 @@ class Row:
 ROWS = (
     Row("litert-xnnpack", "tflite", "tflite", "xnnpack"),
     Row("litert-none", "tflite", "tflite", "none"),
-    Row("tflite-runtime", "tflite", "tflite", "none"),
+    Row("tflite-runtime", "tflite", "tflite", "xnnpack"),
     Row("tflite-micro", "tflite", "micro"),
     Row("tfjs-tflite", "tflite", "tfjs"),
     Row("node", "simd.wasm", "module"),

@@ -31,7 +31,8 @@ def table(found: dict[str, Any]) -> str:
             f"{row[key]:>{width}.{form[-2]}f}" if key in row else " " * width
             for (_, key, form), width in zip(COLUMNS, widths, strict=True)
         ]
-        lines.append(f"{row['runtime']:16}{' '.join(cells)}")
+        same = "  = TFLite Micro" if row.get("equals_tflite_micro") else ""
+        lines.append(f"{row['runtime']:16}{' '.join(cells)}{same}")
     hopes = (
         "  {what}: goal {at_most:g}, measured {measured:.3g}".format(**one)
         for one in found["goals"]
