@@ -20,6 +20,7 @@ from benchmarks.peers import install
 from tests.support.chromium import chromium
 from tests.support.engine import MODELS, Micro, difference, edge_inputs
 from tests.support.engine_cases import case, is_per_tensor, older
+from tests.support.engine_families import FAMILIES
 from tests.support.wasm_modules import Loaded, Wasmtime, module_of
 from toolchain import digits
 from toolchain.convert.convert import Choices
@@ -44,6 +45,15 @@ RUN_IN_PAGE = """import("./selvedge.js").then(async ({ load }) => {
   const bytes = (text) => Uint8Array.from(atob(text), (one) => one.charCodeAt(0));
   const model = await load(await (await fetch("model.wasm")).arrayBuffer());
   return %s.map((input) => model.run(bytes(input)).map((output) => [...output]));
+})"""
+
+RUN_ONE = """import("./selvedge.js").then(async ({ load }) => {
+  const bytes = (text) => Uint8Array.from(atob(text), (one) => one.charCodeAt(0));
+  const [module, inputs] = %s;
+  const model = await load(bytes(module));
+  const results = model.run(...inputs.map(bytes));
+  return model.outputs.map(({ dtype, shape }, i) =>
+    ({ dtype, shape, bytes: [...new Uint8Array(results[i].buffer)] }));
 })"""
 
 
@@ -160,9 +170,26 @@ def test_node_refuses_in_one_line(site, tmp_path):
 
 def test_browser(name, server, page, inputs, wanted):
     page.open(f"{server}/{name}/")
-    listed = json.dumps([base64.b64encode(one.tobytes()).decode() for one in inputs])
+    listed = json.dumps([text(one) for one in inputs])
     answers = page.evaluate(RUN_IN_PAGE % listed)
     assert answers == [[answer.ravel().tolist()] for answer in wanted]
+
+
+@pytest.mark.parametrize("family", ["add_s16", "concatenation", "dequantize", "quantize", "split"])
+def test_tensors_of_every_type_and_number(family, server, page):
+    made = FAMILIES[family](1)
+    module = module_of(made.model, Choices(target="simd"))
+    answers = Loaded(Wasmtime(module)).run(made.inputs)
+    page.open(f"{server}/digits/")
+    told = page.evaluate(RUN_ONE % json.dumps([text(module), [text(one) for one in made.inputs]]))
+    for one, answer in zip(told, answers, strict=True):
+        assert one["dtype"] == answer.dtype.name
+        assert one["shape"] == list(answer.shape)
+        assert bytes(one["bytes"]) == answer.tobytes()
+
+
+def text(values):
+    return base64.b64encode(values if isinstance(values, bytes) else values.tobytes()).decode()
 
 
 def test_workerd(name, site, inputs, wanted):
