@@ -6,7 +6,8 @@ import pytest
 from tests.support.engine import MODEL_NAMES, MODELS, Micro, difference, edge_inputs, engine_of
 from tests.support.engine_compare import compare, compare_model_single, compare_single, fuzz
 from tests.support.engine_families import FAMILIES, ROUNDED
-from toolchain.plan.numbers import Status
+from tests.support.engine_packed import against_portable
+from toolchain.plan.numbers import Status, Target
 
 
 @pytest.mark.parametrize("family", sorted(FAMILIES))
@@ -52,4 +53,18 @@ def test_model(name):
 def test_mutated_plans(seed, tmp_path):
     answers = fuzz(tmp_path, seed=1_000 + seed, count=50_000)
     print(f"\nseed {1_000 + seed}: { ({status.name: count for status, count in answers.items()}) }")
+    assert answers[Status.OK] > 1_000
+
+
+@pytest.mark.parametrize("family", ["conv", "depthwise", "fully_connected", "grouped_conv"])
+def test_packed_operator(family):
+    taken, values = against_portable(family, range(10_000, 13_000), Target.SWAR)
+    print(f"\n{family}, SWAR: 0 of {values} values differ, {taken} of 3000 cases were packed")
+    assert taken >= 2_000
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_mutated_packed_plans(seed, tmp_path):
+    answers = fuzz(tmp_path, seed=2_000 + seed, count=50_000, target=Target.SWAR)
+    print(f"\nseed {2_000 + seed}: { ({status.name: count for status, count in answers.items()}) }")
     assert answers[Status.OK] > 1_000

@@ -17,7 +17,7 @@ from toolchain.plan.numbers import Status, Target
 from toolchain.tflite.reader import read
 
 SWAR = Settings(target=Target.SWAR)
-FAMILIES = ("conv", "depthwise", "grouped_conv")
+FAMILIES = ("conv", "depthwise", "fully_connected", "grouped_conv")
 NEVER = {Status.BAD_ARGUMENT}  # the program aligns its memory
 
 

@@ -22,6 +22,7 @@ OF_TARGET: dict[tuple[Target, Opcode], Packing] = {
     (Target.SWAR, Opcode.CONV_2D_S8): swar.pack_conv,
     (Target.SWAR, Opcode.DEPTHWISE_CONV_2D_S8): swar.pack_depthwise,
     (Target.SIMD128, Opcode.CONV_2D_F32): simd128_f32.convolution,
+    (Target.SWAR, Opcode.FULLY_CONNECTED_S8): swar.pack_fully_connected,
     (Target.SIMD128, Opcode.CONV_2D_S8): simd128.convolution,
     (Target.SIMD128, Opcode.DEPTHWISE_CONV_2D_S8): simd128.depthwise,
     (Target.SIMD128, Opcode.FULLY_CONNECTED_S8): simd128.fully_connected,

@@ -6,5 +6,6 @@
 
 extern const sv_kernel sv_conv2d_swar;
 extern const sv_kernel sv_depthwise_swar;
+extern const sv_kernel sv_fully_connected_swar;
 
 #endif

@@ -11,6 +11,10 @@ WORDS = 4
 """Most that are multiplied with one weight."""
 STACK_BYTES = 6144
 """What a kernel has without asking for scratch."""
+UNITS = 8
+"""Whose weights a word of FULLY_CONNECTED holds."""
+MAX_DEPTH = 32768
+"""Of FULLY_CONNECTED, so that sums of bytes and int8 fit in int32."""
 LARGEST_SUM = ((1 << 20) - 1) // 128
 """Of the sizes of weights, so that their products with any int8 fit in 21 bits."""
 UNROLLED = 8
@@ -41,6 +45,17 @@ def pack_depthwise(product: Product) -> Packed:
     height += (window.kernel_h - 1) * window.dilation_h + 1
     width = (columns - 1) * window.stride_w + (window.kernel_w - 1) * window.dilation_w + 1
     return Packed(64, product.weights, _scratch(height * width * 8))
+
+
+def pack_fully_connected(product: Product) -> Packed | None:
+    """FULLY_CONNECTED: weights plus 128, eight units' side by side for each input."""
+    units, depth = product.weights.shape
+    if units < UNITS or depth > MAX_DEPTH:
+        return None
+    blocks = -(-units // UNITS)
+    rows = np.zeros((blocks * UNITS, depth), np.uint8)
+    rows[:units] = product.weights.view(np.uint8) ^ 0x80
+    return Packed(64, rows.reshape(blocks, UNITS, depth).transpose(0, 2, 1).reshape(-1))
 
 
 def _scratch(wanted_bytes: int) -> int:
