@@ -80,6 +80,7 @@ def measure(
     for found in (rows[key] for key in running):
         for peer in (peer for peer in PEERS if peer in running):
             found[f"times_{peer}"] = found["median_ms"] / rows[peer]["median_ms"]
+            found[f"least_times_{peer}"] = found["min_ms"] / rows[peer]["min_ms"]
         if REFERENCE in running:
             found["equals_tflite_micro"] = found["sha256"] == rows[REFERENCE]["sha256"]
     return {"model": name, "macs": work, "rows": list(rows.values()), "goals": goals(name, rows)}
@@ -127,8 +128,10 @@ def goals(name: str, rows: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
         for row in (row for row in goal.rows if row in rows):
             key = f"times_{goal.peer}" if goal.peer else goal.column
             if key in rows[row]:
-                what = f"{row}, {key.replace('_', ' ')}"
-                listed.append({"what": what, "at_most": goal.limit, "measured": rows[row][key]})
+                hope = {"runtime": row, "figure": key, "at_most": goal.limit}
+                listed.append({**hope, "measured": rows[row][key]})
+                if goal.peer:  # on a busy machine the least times say more than the medians
+                    listed[-1]["of_least_times"] = rows[row][f"least_{key}"]
     return listed
 
 
