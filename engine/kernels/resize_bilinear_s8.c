@@ -3,14 +3,17 @@
 #include "core/kernel.h"
 #include "selvedge/parameters.h"
 
-enum { ONE = 1 << 10 };
-
-/* An output position lies between two input positions, `share` of ONE towards the second. */
+/* An output position lies between two input positions, `share` of the whole towards the second. */
 typedef struct SV_MAY_ALIAS between {
     uint16_t first;
     uint16_t second;
     uint16_t share;
 } between;
+
+/* What stands for the whole distance between two positions. */
+static int32_t whole_of(const sv_call *call) {
+    return call->plan->rounding == SV_ROUND_SINGLE ? 1 << 11 : 1 << 10;
+}
 
 static int has_table(const sv_call *call, uint32_t offset, uint32_t count, uint32_t length) {
     if (!sv_has_constants(call, offset, count * UINT64_C(3), 2)) {
@@ -18,7 +21,7 @@ static int has_table(const sv_call *call, uint32_t offset, uint32_t count, uint3
     }
     const between *table = sv_constant(call, offset);
     for (uint32_t i = 0; i < count; i++) {
-        if (table[i].first >= length || table[i].second >= length || table[i].share > ONE) {
+        if (table[i].first >= length || table[i].second >= length || table[i].share > whole_of(call)) {
             return 0;
         }
     }
@@ -39,10 +42,11 @@ static sv_status check(const sv_call *call) {
                : SV_BAD_PARAMETER;
 }
 
-/* Halves are rounded away from zero. */
-static int8_t rounded(int32_t sum) {
-    const int32_t half = ONE * (ONE / 2);
-    return (int8_t)((sum + (sum > 0 ? half : -half)) / (ONE * ONE));
+/* Halves are rounded away from zero; with single rounding up. */
+static int8_t rounded(int32_t sum, int32_t whole, int is_single) {
+    const int32_t half = whole * (whole / 2);
+    return (int8_t)(is_single ? (sum + half) >> 22
+                              : (sum + (sum > 0 ? half : -half)) / (whole * whole));
 }
 
 static void run(const sv_call *call) {
@@ -51,6 +55,8 @@ static void run(const sv_call *call) {
     const sv_tensor *output = sv_output(call, 0);
     const between *rows = sv_constant(call, p->rows);
     const between *columns = sv_constant(call, p->columns);
+    const int32_t whole = whole_of(call);
+    const int is_single = call->plan->rounding == SV_ROUND_SINGLE;
     const size_t channels = input->dims[3];
     const size_t row = input->dims[2] * channels;
     const int8_t *image = sv_read(call, input);
@@ -66,10 +72,10 @@ static void run(const sv_call *call) {
                 const int32_t across = columns[x].share;
                 for (size_t c = 0; c < channels; c++) {
                     const int32_t top =
-                        above[left + c] * (ONE - across) + above[right + c] * across;
+                        above[left + c] * (whole - across) + above[right + c] * across;
                     const int32_t bottom =
-                        below[left + c] * (ONE - across) + below[right + c] * across;
-                    target[c] = rounded(top * (ONE - down) + bottom * down);
+                        below[left + c] * (whole - across) + below[right + c] * across;
+                    target[c] = rounded(top * (whole - down) + bottom * down, whole, is_single);
                 }
             }
         }

@@ -20,7 +20,7 @@ FAMILIES: dict[str, Callable[[int], Case]] = {
 INT16 = frozenset(f"{name}_s16" for name in INT16_FAMILIES)
 """Families with int16 activations."""
 
-ROUNDED = frozenset(engine_cases.FAMILIES)
+ROUNDED = frozenset(engine_cases.FAMILIES) | frozenset(TABLES)
 """Families whose single rounding is that of LiteRT's default kernels, as tested."""
 
 LITE_ONLY = frozenset({"relu_n1_to_1", "transpose"})

@@ -6,7 +6,7 @@ import numpy as np
 
 from toolchain.lowering.node import Step
 from toolchain.lowering.site import Site
-from toolchain.plan.numbers import Opcode
+from toolchain.plan.numbers import Opcode, Rounding
 from toolchain.plan.parameters import Resize
 from toolchain.tflite.dtype import DType
 from toolchain.tflite.options import ResizeBilinear, ResizeNearestNeighbor
@@ -38,7 +38,9 @@ def lower_bilinear(site: Site) -> Step:
         "align_corners": options.align_corners,
         "half_pixel_centers": options.half_pixel_centers,
     }
-    tables = [bilinear(have, want, **corners) for have, want in _lengths(site)]
+    is_single = site.settings.rounding is Rounding.SINGLE
+    between = float32_bilinear if is_single else bilinear
+    tables = [between(have, want, **corners) for have, want in _lengths(site)]
     return _step(site, Opcode.RESIZE_BILINEAR_S8, tables)
 
 
@@ -71,6 +73,23 @@ def bilinear(
         second = min(int((at + ONE - 1) / ONE), have - 1)
         found.append((first, second, at - ONE * first if first != second else 0))
     return found
+
+
+def float32_bilinear(
+    have: int, want: int, *, align_corners: bool, half_pixel_centers: bool
+) -> list[tuple[int, int, int]]:
+    """The same in 1/2048 and from float32 positions, as XNNPACK's init of indirection has them."""
+    spans = (have - 1, want - 1) if align_corners and want > 1 else (have, want)
+    scale = np.float32(spans[0]) / np.float32(spans[1])
+    offset = np.float32(0.5) * scale - np.float32(0.5) if half_pixel_centers else np.float32(0)
+    at = np.arange(want, dtype=np.float32) * scale + offset
+    at = np.clip(at, np.float32(0), np.float32(have - 1))
+    first = at.astype(np.int64)
+    shares = np.rint((at - first.astype(np.float32)) * np.float32(2 * ONE)).astype(np.int64)
+    return [
+        (one, min(one + 1, have - 1), share)
+        for one, share in zip(first.tolist(), shares.tolist(), strict=True)
+    ]
 
 
 def _lengths(site: Site) -> list[tuple[int, int]]:

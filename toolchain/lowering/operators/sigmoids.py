@@ -43,6 +43,8 @@ def lower_tanh(site: Site) -> Step:
     """Lower TANH (integer_ops/tanh.h): (1 − e^−2|x|) / (1 + e^−2|x|) with the sign of x."""
     if site.per_tensor(site.output()) != (1 / 128, 0):
         site.refuse("its output must have scale 1/128 and zero point 0")
+    if site.settings.rounding is Rounding.SINGLE:
+        return table_step(site, _float32_tanh(site))
 
     def tanh(value: int) -> int:
         # The same bits with one integer bit more are twice the value.
@@ -79,3 +81,15 @@ def _float32_logistic(site: Site) -> Callable[[int], int]:
         return min(127, int(np.rint(share * np.float32(256))[0]) - 128)
 
     return logistic
+
+
+def _float32_tanh(site: Site) -> Callable[[int], int]:
+    """XNNPACK's table: tanh in float32, rounded to even."""
+    scale, zero_point = site.per_tensor(site.input(0))
+
+    def tanh(x: int) -> int:
+        value = np.float32(scale) * np.float32(x - zero_point)
+        share = np.float32(math.tanh(float(value)))
+        return min(127, int(np.rint(share * np.float32(128))))
+
+    return tanh

@@ -47,6 +47,8 @@ def lower_leaky_relu(site: Site) -> Step:
     scales = np.float32(scale_in), np.float32(scale_out)
     with np.errstate(over="ignore", under="ignore"):
         factors = scales[0] / scales[1], scales[0] * np.float32(options.alpha) / scales[1]
+    if site.settings.rounding is Rounding.SINGLE and _are_256ths(factors):
+        return table_step(site, _leaky_by_256ths(site, factors))
     above, below = (quantize_multiplier(float(factor)) for factor in factors)
 
     def leaky(x: int) -> int:
@@ -54,6 +56,24 @@ def lower_leaky_relu(site: Site) -> Step:
         return saturate(mbqm(x - zero_in, multiplier, shift) + zero_out, 8)
 
     return table_step(site, leaky)
+
+
+def _are_256ths(factors: tuple[np.float32, np.float32]) -> bool:
+    """What XNNPACK's leaky ReLU takes; TFLite's own kernel does the rest."""
+    above, below = map(float, factors)
+    return 2**-8 <= above <= 2**7 and abs(below) >= 2**-8 and -32767 / 256 <= below <= 2**7
+
+
+def _leaky_by_256ths(site: Site, factors: tuple[np.float32, np.float32]) -> Callable[[int], int]:
+    """XNNPACK's leaky ReLU: multipliers of whole 256ths, halves up."""
+    (_, zero_in), (_, zero_out) = map(site.per_tensor, (site.input(0), site.output()))
+    above, below = (round(float(factor) * 256) for factor in factors)
+
+    def leaky(x: int) -> int:
+        product = (x - zero_in) * (above if x >= zero_in else below)
+        return saturate((product + 128 >> 8) + zero_out, 8)
+
+    return leaky
 
 
 def lower_requantize(site: Site) -> Step:
