@@ -44,7 +44,7 @@ def test_inputs_and_outputs_are_those_of_the_plan():
         (changed(8, "<I", 0xFFFFFFFF), "is truncated"),
         (changed(16, "<I", (256 << 20) + 1), "wants 268435457 bytes of memory"),
         (changed(24, "<H", 0), "claims 0 inputs"),
-        (changed(26, "<H", 65), "65 outputs"),
+        (changed(26, "<H", 1025), "1025 outputs"),
         (changed(20, "<H", 0), "refers to tensor"),
         (changed(32, "<I", 0xFFFFFFF0), "is a damaged plan"),
         (changed(40, "<I", 0xFFFFFFF0), "is a damaged plan"),
