@@ -15,11 +15,13 @@ from agent.channel.messages import Progress, Ready, Refused, Retune, Snapshot, S
 from agent.config.device import PipelineConfig
 from agent.config.processing import DetectPostprocess, Postprocess
 from agent.errors import AgentError, ChannelError, ConfigError, SourceError
+from agent.pipeline.adapters.confinement import confine
 from agent.pipeline.adapters.main_link import MainLink
 from agent.pipeline.answers import Answered, answer_frame
 from agent.pipeline.inference import Inference
 from agent.pipeline.postprocess import build_postprocessor
 from agent.pipeline.preprocess import build_preprocessor
+from agent.pipeline.reach import reach_of
 from agent.pipeline.sample import Sample
 from agent.pipeline.snapshot import snapshot
 from agent.runtime.adapters.loading import Options, load
@@ -36,6 +38,7 @@ REOPEN_FIRST_S = 0.5
 REOPEN_MOST_S = 15.0
 MAX_ANCHORS_BYTES = 1024 * 1024
 PR_SET_PDEATHSIG = 1
+SANDBOXED = ("wasmtime", "wasm3")
 SPARE = 2
 """The main process ends a child at its deadline; so many of them later a run ends by itself."""
 
@@ -194,6 +197,8 @@ def _inference(config: PipelineConfig, cache: Path | None) -> tuple[Inference, R
         clock,
     )
     runtime = model.info().runtime
+    if runtime in SANDBOXED:
+        reason = f"{reason}; {confine(reach_of(config))}"
     gc.freeze()
     return inference, Ready("ready", sha256, runtime, reason[:400], (clock() - began) / 1e6)
 

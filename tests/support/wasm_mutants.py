@@ -18,7 +18,7 @@ def mutant(module: bytes, seed: int) -> bytes:
     sections = split(module)[0]
     behind = sections[DATA][0]  # weights say nothing to a loader
     data = bytearray(module)
-    for _ in range(random.randint(1, 4)):
+    for _ in range(random.choice((1, 1, 1, 1, 2, 4))):
         start, end = random.choice(((8, behind), sections[CODE], sections[CODE], (8, len(module))))
         at = random.randrange(start, min(end, len(data)))
         match random.randrange(6):
