@@ -25,7 +25,7 @@ static sv_status check_header(const sv_plan *plan, size_t length, size_t arena_b
         return SV_CORRUPT;
     }
     if (plan->rounding > SV_ROUND_SINGLE || plan->target > SV_TARGET_CORTEX_M ||
-        plan->reserved != 0 ||
+        plan->reset_count > plan->operator_count ||
         !has_section(plan, plan->tensors, plan->tensor_count * (uint64_t)sizeof(sv_tensor)) ||
         !has_section(plan, plan->operators, plan->operator_count * (uint64_t)sizeof(sv_operator)) ||
         !has_section(plan, plan->operands, plan->operand_count * UINT64_C(2)) ||
@@ -52,7 +52,7 @@ static sv_status check_tensor(const sv_plan *plan, const sv_tensor *tensor) {
         tensor->place == SV_IN_ARENA ? plan->arena_bytes : plan->constants_bytes;
     uint64_t bytes = size;
     if (size == 0 || tensor->rank > SV_MAX_RANK || tensor->place > SV_IN_CONSTANTS ||
-        tensor->flags > SV_UINT8_OUTSIDE || !is_zero_point(tensor)) {
+        tensor->flags > (SV_UINT8_OUTSIDE | SV_VARIABLE) || !is_zero_point(tensor)) {
         return SV_BAD_TENSOR;
     }
     for (uint32_t i = 0; i < SV_MAX_RANK; i++) {

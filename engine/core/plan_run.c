@@ -16,16 +16,23 @@ sv_status sv_plan_step(const void *memory, void *arena, uint32_t number) {
     return SV_OK;
 }
 
-sv_status sv_plan_run(const void *memory, void *arena) {
-    const sv_plan *plan = memory;
-    if (plan == NULL) {
-        return SV_BAD_ARGUMENT;
-    }
+static sv_status run(const sv_plan *plan, void *arena, uint32_t first, uint32_t end) {
     sv_status status = SV_OK;
-    for (uint32_t i = 0; status == SV_OK && i < plan->operator_count; i++) {
+    for (uint32_t i = first; status == SV_OK && i < end; i++) {
         status = sv_plan_step(plan, arena, i);
     }
     return status;
+}
+
+sv_status sv_plan_reset(const void *memory, void *arena) {
+    const sv_plan *plan = memory;
+    return plan == NULL ? SV_BAD_ARGUMENT : run(plan, arena, 0, plan->reset_count);
+}
+
+sv_status sv_plan_run(const void *memory, void *arena) {
+    const sv_plan *plan = memory;
+    return plan == NULL ? SV_BAD_ARGUMENT
+                        : run(plan, arena, plan->reset_count, plan->operator_count);
 }
 
 uint32_t sv_plan_input(const void *plan, uint32_t number) { return sv_operands(plan)[number]; }

@@ -76,6 +76,7 @@ static sv_status try_one(const uint8_t *seed, size_t length, uint32_t arena_byte
         for (uint32_t i = 0; i < arena_bytes; i++) {
             arena[i] = (uint8_t)(state >> (i % 57));
         }
+        sv_plan_reset(plan, arena);
         sv_plan_run(plan, arena);
     }
     free(plan);

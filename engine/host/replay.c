@@ -24,6 +24,7 @@ int main(int count, char **arguments) {
         perror(arguments[3]);
         return 1;
     }
+    sv_plan_reset(plan, arena);
     for (size_t at = 0; at < input_bytes;) {
         for (uint32_t i = 0; i < header.input_count; i++) {
             const uint32_t tensor = sv_plan_input(plan, i);

@@ -51,10 +51,14 @@ static sv_status check(void) {
     return sv_plan_check(the_plan(), the_plan()->length, (size_t)room);
 }
 
-/* The plan is checked once, when it is first needed: its bytes do not change. */
+/* The plan is checked once, when it is first needed: its bytes do not change. Then variables are
+ * set for the first time. */
 static sv_status ready(void) {
     if (plan_status == SV_NOT_CHECKED) {
         plan_status = (int32_t)check();
+        if (plan_status == SV_OK) {
+            plan_status = (int32_t)sv_plan_reset(the_plan(), the_arena());
+        }
     }
     return (sv_status)plan_status;
 }
@@ -81,6 +85,12 @@ const void *SV_EXPORT(sv_output)(uint32_t number) {
 int32_t SV_EXPORT(sv_invoke)(void) {
     const sv_status status = ready();
     return (int32_t)(status == SV_OK ? sv_plan_run(the_plan(), the_arena()) : status);
+}
+
+/* Set the variables to what they are before the first run; 0, or why not. */
+int32_t SV_EXPORT(sv_reset)(void) {
+    const sv_status status = ready();
+    return (int32_t)(status == SV_OK ? sv_plan_reset(the_plan(), the_arena()) : status);
 }
 
 /* The table of tensors; null if the plan is refused. */

@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from tests.support.engine import MODEL_NAMES, MODELS, Micro, difference, edge_inputs, engine_of
-from tests.support.engine_compare import compare, compare_model_single, compare_single, fuzz
+from tests.support.engine_cases_state import STREAMS
+from tests.support.engine_compare import (
+    compare,
+    compare_model_single,
+    compare_single,
+    compare_streams,
+    fuzz,
+)
 from tests.support.engine_families import FAMILIES, ROUNDED
 from tests.support.engine_packed import against_portable
 from toolchain.plan.numbers import Status, Target
@@ -47,6 +54,12 @@ def test_model(name):
         values += theirs[0].size
     print(f"\n{name}: {differing} of {values} values differ, 200 inputs")
     assert differing == 0
+
+
+@pytest.mark.parametrize("family", sorted(STREAMS))
+def test_variables(family):
+    cases, values = compare_streams(family, range(1_000, 3_500))
+    print(f"\n{family}: 0 of {values} values differ, {cases} models, seeds 1000-3499")
 
 
 @pytest.mark.parametrize("seed", range(4))

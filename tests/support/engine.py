@@ -27,6 +27,7 @@ _DTYPES = {0: np.float32, 2: np.int32, 7: np.int16, 9: np.int8}
 def library(target: Target = Target.PORTABLE) -> ctypes.CDLL:
     found = ctypes.CDLL(str(build(replace(LIBRARY, kernels=KERNELS[target]))))
     found.sv_plan_check.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_size_t]
+    found.sv_plan_reset.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
     found.sv_plan_run.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
     found.sv_plan_step.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint32]
     found.sv_plan_data.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint32]
@@ -57,6 +58,13 @@ class Engine:
         self._plan = Memory(len(data), data)
         self._arena = Memory(self.plan.arena_bytes)
         status = self._library.sv_plan_check(self._plan.address, len(data), self.plan.arena_bytes)
+        assert Status(status) is Status.OK
+
+        self.reset()
+
+    def reset(self) -> None:
+        """Variables are as at first."""
+        status = library().sv_plan_reset(self._plan.address, self._arena.address)
         assert Status(status) is Status.OK
 
     def tensor(self, number: int) -> np.ndarray:

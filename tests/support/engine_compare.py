@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from engine.host.build import FUZZ_PLANS, build
-from tests.support.engine import KERNELS, Lite, difference, edge_inputs, engine_of
+from tests.support.engine import KERNELS, Lite, Micro, difference, edge_inputs, engine_of
 from tests.support.engine_cases import Case
+from tests.support.engine_cases_state import STREAMS
 from tests.support.engine_families import FAMILIES, reference
 from toolchain.lowering.lower import lower
 from toolchain.lowering.settings import Settings
@@ -65,6 +66,24 @@ def compare_model_single(model: bytes, seed: int, count: int) -> tuple[int, int]
     return values, differing
 
 
+def compare_streams(
+    family: str, seeds: range, reference: type[Micro | Lite] = Micro
+) -> tuple[int, int]:
+    """Models and values compared, run after run, and once more after a reset."""
+    values = 0
+    for seed in seeds:
+        made = STREAMS[family](seed)
+        engine, other = engine_of(made.model), reference(made.model)
+        theirs = [other.run(inputs) for inputs in made.runs]
+        for _ in range(2):
+            for run, inputs in enumerate(made.runs):
+                found = difference(engine.run(inputs), theirs[run])
+                assert found == 0, f"{family}, seed {seed}, run {run}"
+            engine.reset()
+        values += sum(output.size for outputs in theirs for output in outputs)
+    return len(seeds), values
+
+
 def fuzz(
     folder: Path, seed: int, count: int, target: Target = Target.PORTABLE
 ) -> dict[Status, int]:
@@ -77,6 +96,10 @@ def fuzz(
             plan = encode(lower(read(FAMILIES[family](number).model), settings))
             paths.append(folder / f"{family}-{number}.plan")
             paths[-1].write_bytes(plan)
+    for family, make in STREAMS.items():
+        for number in range(8):
+            paths.append(folder / f"{family}-{number}.plan")
+            paths[-1].write_bytes(encode(lower(read(make(number).model))))
     command = [build(fuzzer), str(seed), str(count), *paths]
     told = subprocess.run(command, capture_output=True, text=True, check=False)
     assert told.returncode == 0, told.stderr[-4000:]

@@ -128,5 +128,5 @@ def test_any_engine_and_any_plan_are_joined_or_refused(changes, data):
 
 def test_the_exports_are_those_of_the_design():
     assert [name.decode() for name in FUNCTIONS] == [
-        *("sv_abi", "sv_describe", "sv_input", "sv_invoke", "sv_output")
+        *("sv_abi", "sv_describe", "sv_input", "sv_invoke", "sv_output", "sv_reset")
     ]

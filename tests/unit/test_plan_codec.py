@@ -42,6 +42,7 @@ tensors = st.builds(
     zero_point=st.integers(-(2**31), 2**31 - 1),
     name=st.text(st.characters(exclude_characters="\0", codec="utf-8"), max_size=9),
     is_uint8_outside=st.booleans(),
+    is_variable=st.booleans(),
 )
 indices = st.lists(st.integers(0, 65535), max_size=4).map(tuple)
 
@@ -64,6 +65,7 @@ plans = st.builds(
     operators=st.lists(operators(), max_size=4).map(tuple),
     inputs=indices,
     outputs=indices,
+    resets=st.integers(0, 2**32 - 1),
     constants=st.binary(max_size=64).map(lambda data: data + bytes(-len(data) % 4)),
 )
 

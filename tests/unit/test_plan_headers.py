@@ -13,6 +13,7 @@ from toolchain.plan.numbers import (
     ALIGNMENT_BYTES,
     MAX_RANK,
     UINT8_OUTSIDE,
+    VARIABLE,
     VERSION,
     Function,
     Opcode,
@@ -74,7 +75,8 @@ def test_numbers():
     assert (Rounding.DOUBLE, Rounding.SINGLE) == (0, 1)
     assert enumeration("sv_place") == {"IN_ARENA": Place.ARENA, "IN_CONSTANTS": Place.CONSTANTS}
     assert enumeration("sv_dtype") == {name: DType[name] for name in enumeration("sv_dtype")}
-    assert enumeration("sv_tensor_flag") == {"UINT8_OUTSIDE": UINT8_OUTSIDE}
+    flags = {"UINT8_OUTSIDE": UINT8_OUTSIDE, "VARIABLE": VARIABLE}
+    assert enumeration("sv_tensor_flag") == flags
     limits = dict(re.findall(r"(SV_PLAN_\w+|SV_MAX_RANK) = (\d+)", CODE))
     assert {key: int(value) for key, value in limits.items()} == {
         "SV_PLAN_VERSION": VERSION,

@@ -55,6 +55,7 @@ def options_of(draw, name):
         "?": st.booleans(),
         "i": st.integers(-(2**31), 2**31 - 1),
         "f": st.floats(width=32, allow_nan=False),
+        "s": st.text(st.characters(codec="utf-8"), max_size=9),
         "[i]": st.lists(st.integers(-(2**31), 2**31 - 1), max_size=4).map(tuple),
     }
     fields = fields_of(kind)

@@ -20,7 +20,9 @@ from toolchain.errors import ModelRefused
 from toolchain.plan.layout import HEADER_BYTES, OPERATOR_BYTES, Header, OperatorRecord
 from toolchain.plan.numbers import ALIGNMENT_BYTES, MAGIC
 
-EXPORTS = frozenset((b"memory", b"sv_abi", b"sv_input", b"sv_output", b"sv_invoke", b"sv_describe"))
+EXPORTS = frozenset(
+    (b"memory", b"sv_abi", b"sv_input", b"sv_output", b"sv_invoke", b"sv_reset", b"sv_describe")
+)
 PAGE_BYTES = 65536
 MAX_PAGES = 32768
 """2 GiB: as much as wasm3 gives."""

@@ -1,6 +1,7 @@
 """Operators that disappear into their neighbours before anything is lowered."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -24,7 +25,7 @@ _ACTIVATIONS = {
 _DTYPES = frozenset({DType.INT8, DType.INT16, DType.FLOAT32})
 
 
-def fold(graph: Graph) -> tuple[Graph, tuple[Node, ...]]:
+def fold(graph: Graph, given: Sequence[Node]) -> tuple[Graph, tuple[Node, ...]]:
     """Fold what can be folded without changing a value.
 
     A PAD goes into the convolution behind it, whose own padding is the zero point as well; a RELU
@@ -34,8 +35,7 @@ def fold(graph: Graph) -> tuple[Graph, tuple[Node, ...]]:
     Returns:
         The graph that remains, and its operators with what was folded into them.
     """
-    nodes = [Node(operator, number) for number, operator in enumerate(graph.operators)]
-    graph, nodes = _fold_constants(graph, nodes)
+    graph, nodes = _fold_constants(graph, list(given))
     uses = Counter(index for node in nodes for index in node.operator.inputs)
     uses.update(graph.outputs)
     nodes = _fold_pads(graph, nodes, uses)
@@ -74,12 +74,12 @@ def _fold_pads(graph: Graph, nodes: list[Node], uses: Counter[int]) -> list[Node
         source = node.operator.inputs[0] if node.operator.inputs else -1
         if node.operator.name in _WINDOWED and source in pads and uses[source] == 1:
             pad, around = pads[source]
-            folded.add(pad.number)
+            folded.add((pad.graph, pad.number))
             inputs = (pad.operator.inputs[0], *node.operator.inputs[1:])
             kept.append(replace(node, operator=replace(node.operator, inputs=inputs), pad=around))
         else:
             kept.append(node)
-    return [node for node in kept if node.number not in folded]
+    return [node for node in kept if (node.graph, node.number) not in folded]
 
 
 def _paddings(graph: Graph, pad: Operator) -> tuple[int, int, int, int] | None:

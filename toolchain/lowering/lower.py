@@ -1,24 +1,21 @@
 """The way from a model to a plan."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 
 from toolchain.errors import ModelRefused
 from toolchain.lowering.constants import ConstantPool
-from toolchain.lowering.fold import fold
 from toolchain.lowering.node import Step
-from toolchain.lowering.operators.table import lowering_of
 from toolchain.lowering.order import orders
 from toolchain.lowering.place import Layout, place
+from toolchain.lowering.program import Program, program
 from toolchain.lowering.settings import Settings
-from toolchain.lowering.site import Site
-from toolchain.lowering.uint8 import SUPPORTED, to_int8
-from toolchain.memory.lifetimes import ALIASES
 from toolchain.plan.numbers import Place
 from toolchain.plan.plan import Plan, PlanOperator, PlanTensor
 from toolchain.tflite.dtype import DType
-from toolchain.tflite.model import Graph, Model, Operator, Tensor
+from toolchain.tflite.model import Graph, Model, Tensor
 
 DTYPES = frozenset({DType.FLOAT32, DType.INT32, DType.INT16, DType.INT8})
 
@@ -31,29 +28,17 @@ def lower(model: Model, settings: Settings | None = None) -> Plan:
             operator and its position.
     """
     settings = settings or Settings()
-    shifted, were_uint8 = to_int8(model.main)
-    graph, nodes = fold(shifted)
     constants = ConstantPool()
-    temporaries: list[Tensor] = []
-    operators: list[Operator] = []
-    steps: dict[int, Step] = {}
-    for node in nodes:
-        if node.operator.name in ALIASES:
-            operators.append(node.operator)
-            continue
-        site = Site(node, graph, settings, constants, were_uint8, temporaries)
-        for step in _lower(site):
-            steps[len(operators)] = step
-            operators.append(Operator(node.operator.name, step.inputs, (step.output,)))
-    graph = replace(graph, tensors=(*graph.tensors, *temporaries), operators=tuple(operators))
+    made = program(model, settings, constants)
+    graph, steps = made.graph, made.steps
     _check_ports(graph)
-    order, layout = _arrange(graph, steps)
+    order, layout = _arrange(made)
     used = _used(graph, steps)
     number = {index: place for place, index in enumerate(used)}
     tensors = tuple(
         replace(
             _tensor(graph.tensors[index], layout.tensors.get(index), constants),
-            is_uint8_outside=index in were_uint8,
+            is_uint8_outside=index in made.were_uint8,
         )
         for index in used
     )
@@ -71,27 +56,19 @@ def lower(model: Model, settings: Settings | None = None) -> Plan:
         inputs=tuple(number[index] for index in graph.inputs),
         outputs=tuple(number[index] for index in graph.outputs),
         constants=constants.to_bytes(),
+        resets=sum(position < made.resets for position in steps),
     )
 
 
-def _arrange(graph: Graph, steps: dict[int, Step]) -> tuple[tuple[int, ...], Layout]:
+def _arrange(made: Program) -> tuple[tuple[int, ...], Layout]:
     """Place the tensors in several orders; the first of the smallest arenas is kept."""
     found = []
-    for order in orders(graph):
-        operators = tuple(graph.operators[position] for position in order)
-        moved = {new: steps[old] for new, old in enumerate(order) if old in steps}
-        found.append((order, place(replace(graph, operators=operators), moved)))
+    for order in orders(made.graph):
+        operators = tuple(made.graph.operators[position] for position in order)
+        moved = {new: made.steps[old] for new, old in enumerate(order) if old in made.steps}
+        layout = place(replace(made.graph, operators=operators), moved, made.views)
+        found.append((order, layout))
     return min(found, key=lambda one: one[1].arena_bytes)
-
-
-def _lower(site: Site) -> tuple[Step, ...]:
-    lowering = lowering_of(site)
-    if lowering is None:
-        site.refuse("is not supported by the engine; run this model with the tflite runtime")
-    if site.were_uint8.intersection(site.operator.inputs) and site.operator.name not in SUPPORTED:
-        site.refuse("is not supported with uint8 inputs; quantize the model to int8")
-    steps = lowering(site)
-    return steps if isinstance(steps, tuple) else (steps,)
 
 
 def _check_ports(graph: Graph) -> None:
@@ -102,7 +79,7 @@ def _check_ports(graph: Graph) -> None:
             )
 
 
-def _used(graph: Graph, steps: dict[int, Step]) -> list[int]:
+def _used(graph: Graph, steps: Mapping[int, Step]) -> list[int]:
     """Tensors that are read, written, or at the border; in order of their index."""
     found = {*graph.inputs, *graph.outputs}
     for step in steps.values():
@@ -126,6 +103,7 @@ def _tensor(tensor: Tensor, offset: int | None, constants: ConstantPool) -> Plan
         scale=quantization.scales[0] if quantization else 0.0,
         zero_point=quantization.zero_points[0] if quantization else 0,
         name=tensor.name,
+        is_variable=tensor.is_variable,
     )
 
 

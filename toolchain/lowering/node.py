@@ -13,7 +13,8 @@ class Node:
     """An operator with what was folded into it.
 
     Attributes:
-        number: its position in the model.
+        number: its position in its graph.
+        graph: which of the model's graphs that is.
         pad: rows above and below, columns left and right, that a folded PAD puts around its input.
         activation: that of a folded RELU; goes before the operator's own.
     """
@@ -22,11 +23,13 @@ class Node:
     number: int
     pad: tuple[int, int, int, int] = (0, 0, 0, 0)
     activation: Activation | None = None
+    graph: int = 0
 
     @property
     def where(self) -> str:
         """Position and name, for people."""
-        return f"operator {self.number} ({self.operator.label})"
+        graph = f"graph {self.graph}, " if self.graph else ""
+        return f"{graph}operator {self.number} ({self.operator.label})"
 
 
 @dataclass(frozen=True, slots=True)

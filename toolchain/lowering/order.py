@@ -15,6 +15,8 @@ def orders(graph: Graph) -> Iterator[tuple[int, ...]]:
     memory is held; or the one that holds the least while it runs.
     """
     yield tuple(range(len(graph.operators)))
+    if any(tensor.is_variable for tensor in graph.tensors):
+        return  # reads and writes of a variable stand in the model's order
     if len(graph.operators) <= MAX_OPERATORS and _has_branches(graph):
         yield _greedy(graph, counts_peak=False)
         yield _greedy(graph, counts_peak=True)

@@ -19,7 +19,9 @@ class Layout:
     lower_bound_bytes: int
 
 
-def place(graph: Graph, steps: Mapping[int, Step]) -> Layout:
+def place(
+    graph: Graph, steps: Mapping[int, Step], views: Mapping[int, int] | None = None
+) -> Layout:
     """Place the activations of a graph.
 
     The inputs' memory is used again once they are read. Sharing memory between input and output
@@ -28,8 +30,9 @@ def place(graph: Graph, steps: Mapping[int, Step]) -> Layout:
     Args:
         graph: what is executed, in order.
         steps: by position in `graph.operators`; operators without one need no work.
+        views: tensors that lie in another's memory, and which that is.
     """
-    blocks = list(blocks_of(graph))
+    blocks = list(blocks_of(graph, views or {}))
     layouts = [_layout(merged, steps) for merged in (share(blocks, graph, steps), blocks)]
     return min(layouts, key=lambda layout: layout.arena_bytes)
 
@@ -44,7 +47,8 @@ def share(blocks: Sequence[Block], graph: Graph, steps: Mapping[int, Step]) -> l
             if source is None or source is target or not _fits(graph, index, step.output):
                 continue
             is_wanted = any(tensor in graph.outputs for tensor in source.tensors)
-            if source.last == position == target.first and not is_wanted:
+            is_kept = any(graph.tensors[tensor].is_variable for tensor in source.tensors)
+            if source.last == position == target.first and not (is_wanted or is_kept):
                 joined = Block(
                     (*source.tensors, *target.tensors),
                     source.first,

@@ -1,6 +1,8 @@
 """When each activation must be held, in steps of the operators' order."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from toolchain.tflite.model import Graph
 
@@ -23,14 +25,18 @@ class Block:
     size_bytes: int
 
 
-def blocks_of(graph: Graph) -> tuple[Block, ...]:
+def blocks_of(graph: Graph, views: Mapping[int, int] = MappingProxyType({})) -> tuple[Block, ...]:
     """List the blocks of a graph, in order of their first tensor's index.
 
     Inputs are held from step 0, outputs to the last step, variables throughout. Constants need no
     memory here, and nothing is computed in place.
+
+    Args:
+        graph: in the order in which it runs.
+        views: tensors that lie in another's memory, and which that is.
     """
     end = max(0, len(graph.operators) - 1)
-    root = _roots(graph)
+    root = _roots(graph, views)
     first: dict[int, int] = {}
     last: dict[int, int] = {}
 
@@ -78,9 +84,9 @@ def live_bytes(blocks: tuple[Block, ...]) -> list[int]:
     return live
 
 
-def _roots(graph: Graph) -> dict[int, int]:
+def _roots(graph: Graph, views: Mapping[int, int]) -> dict[int, int]:
     """Map each aliased tensor to the one whose bytes it shows."""
-    root: dict[int, int] = {}
+    root = dict(views)
     for operator in graph.operators:
         if operator.name in ALIASES and operator.inputs and operator.outputs:
             source, target = operator.inputs[0], operator.outputs[0]

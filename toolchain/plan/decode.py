@@ -17,6 +17,7 @@ from toolchain.plan.numbers import (
     MAGIC,
     MAX_RANK,
     UINT8_OUTSIDE,
+    VARIABLE,
     VERSION,
     Opcode,
     Place,
@@ -74,6 +75,7 @@ def _decode(data: memoryview) -> Plan:
         inputs=_indices(operands, 0, header.input_count),
         outputs=_indices(operands, header.input_count, ports - header.input_count),
         constants=bytes(constants[:end]),
+        resets=header.reset_count,
     )
 
 
@@ -103,6 +105,7 @@ def _tensor(record: TensorRecord, strings: memoryview) -> PlanTensor:
         zero_point=record.zero_point,
         name=name.decode(errors="replace"),
         is_uint8_outside=bool(record.flags & UINT8_OUTSIDE),
+        is_variable=bool(record.flags & VARIABLE),
     )
 
 

@@ -6,7 +6,14 @@ from dataclasses import replace
 
 from toolchain.errors import ModelRefused
 from toolchain.plan.layout import CRC_START, HEADER_BYTES, Header, OperatorRecord, TensorRecord
-from toolchain.plan.numbers import ALIGNMENT_BYTES, MAGIC, MAX_RANK, UINT8_OUTSIDE, VERSION
+from toolchain.plan.numbers import (
+    ALIGNMENT_BYTES,
+    MAGIC,
+    MAX_RANK,
+    UINT8_OUTSIDE,
+    VARIABLE,
+    VERSION,
+)
 from toolchain.plan.plan import Plan, PlanTensor
 
 
@@ -68,6 +75,7 @@ def _encode(plan: Plan) -> bytes:
         constants_bytes=len(constants),
         strings=starts[4],
         strings_bytes=len(names),
+        reset_count=plan.resets,
     )
     crc32 = zlib.crc32(body, zlib.crc32(header.pack()[CRC_START:]))
     return replace(header, crc32=crc32).pack() + bytes(body)
@@ -91,7 +99,7 @@ def _tensor(tensor: PlanTensor, names: bytearray) -> TensorRecord:
         tensor.dtype,
         len(tensor.shape),
         tensor.place,
-        UINT8_OUTSIDE if tensor.is_uint8_outside else 0,
+        UINT8_OUTSIDE * tensor.is_uint8_outside | VARIABLE * tensor.is_variable,
         tensor.offset,
         tensor.size_bytes,
         name,

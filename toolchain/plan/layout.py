@@ -31,7 +31,7 @@ class Header(Record):
     constants_bytes: U32
     strings: U32
     strings_bytes: U32
-    reserved: U32 = 0
+    reset_count: U32 = 0
 
 
 @dataclass(frozen=True, slots=True)

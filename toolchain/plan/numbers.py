@@ -7,6 +7,7 @@ VERSION = 1
 ALIGNMENT_BYTES = 16
 MAX_RANK = 6
 UINT8_OUTSIDE = 1
+VARIABLE = 2
 
 
 class Rounding(IntEnum):

@@ -16,6 +16,7 @@ class PlanTensor:
         offset: bytes from the start of the arena or of the constants.
         scale, zero_point: 0 where the tensor is not quantized.
         is_uint8_outside: the model's own tensor is uint8; its bytes are these with bit 7 flipped.
+        is_variable: keeps its value from one run to the next.
     """
 
     dtype: DType
@@ -26,6 +27,7 @@ class PlanTensor:
     zero_point: int = 0
     name: str = ""
     is_uint8_outside: bool = False
+    is_variable: bool = False
 
     @property
     def size_bytes(self) -> int:
@@ -58,6 +60,7 @@ class Plan:
     """A whole plan.
 
     Attributes:
+        resets: how many operators come first and set the variables; they are not part of a run.
         constants: packed weights, per-channel numbers and tables; the codec puts parameters behind.
     """
 
@@ -69,3 +72,4 @@ class Plan:
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     constants: bytes
+    resets: int = 0

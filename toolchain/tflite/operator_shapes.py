@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from toolchain.tflite import moving_shapes
+from toolchain.tflite.dtype import DType
 from toolchain.tflite.model import Graph
 from toolchain.tflite.operands import Operands, Shape, operands_of
 from toolchain.tflite.options import (
@@ -158,6 +159,29 @@ def _concatenation(operands: Operands) -> Shape:
     return (*shapes[0][:axis], sum(shape[axis] for shape in shapes), *shapes[0][axis + 1 :])
 
 
+def _handle(operands: Operands) -> Shape:
+    output = operands.outputs[0]
+    if operands.inputs or output.dtype is not DType.RESOURCE:
+        operands.refuse(f"makes {output.dtype.label} of {len(operands.inputs)} inputs")
+    return output.shape
+
+
+def _read(operands: Operands) -> Shape:
+    _resource(operands)
+    return operands.outputs[0].shape
+
+
+def _assign(operands: Operands) -> Shapes:
+    _resource(operands)
+    operands.input(1)
+    return ()
+
+
+def _resource(operands: Operands) -> None:
+    if operands.input(0).dtype is not DType.RESOURCE:
+        operands.refuse(f"input 0 is {operands.input(0).dtype.label}, not a variable's handle")
+
+
 def _one(rule: Callable[[Operands], Shape | None]) -> Rule:
     """Make a rule about the only output one about all outputs."""
 
@@ -193,9 +217,13 @@ _OF_ONE_OUTPUT: dict[str, Callable[[Operands], Shape | None]] = {
         _same,
     ),
     **dict.fromkeys(("QUANTIZE", "DEQUANTIZE"), _same),
+    "VAR_HANDLE": _handle,
+    "READ_VARIABLE": _read,
 }
 
 RULES: dict[str, Rule] = {
     **{name: _one(rule) for name, rule in _OF_ONE_OUTPUT.items()},
     **moving_shapes.RULES,
+    "ASSIGN_VARIABLE": _assign,
+    "CALL_ONCE": lambda operands: (),
 }

@@ -89,6 +89,8 @@ def _value(table: Table, field: Field) -> Any:
     slot = field.slot
     if slot.format.startswith("["):
         return table.vector(slot.number, slot.format[1:-1], MAX_OPERANDS)
+    if slot.format == "s":
+        return table.text(slot.number)
     value = table.scalar(slot.number, slot.format, field.default)
     try:
         return field.convert(value)

@@ -3,6 +3,7 @@
 from toolchain.tflite.options import (
     Add,
     BatchMatMul,
+    CallOnce,
     Cast,
     Concatenation,
     Conv2D,
@@ -28,6 +29,7 @@ from toolchain.tflite.options import (
     Sub,
     TransposeConv,
     Unpack,
+    VarHandle,
 )
 
 UNION: dict[type[Options], int] = {
@@ -56,6 +58,8 @@ UNION: dict[type[Options], int] = {
     LeakyRelu: 75,
     SplitV: 79,
     BatchMatMul: 101,
+    CallOnce: 103,
+    VarHandle: 111,
     Gelu: 116,
 }
 """The number of each table in the schema's union `BuiltinOptions`."""
@@ -64,6 +68,7 @@ OF_OPERATOR: dict[str, type[Options]] = {
     "ADD": Add,
     "AVERAGE_POOL_2D": Pool2D,
     "BATCH_MATMUL": BatchMatMul,
+    "CALL_ONCE": CallOnce,
     "CAST": Cast,
     "CONCATENATION": Concatenation,
     "CONV_2D": Conv2D,
@@ -95,5 +100,6 @@ OF_OPERATOR: dict[str, type[Options]] = {
     "SUM": Reducer,
     "TRANSPOSE_CONV": TransposeConv,
     "UNPACK": Unpack,
+    "VAR_HANDLE": VarHandle,
 }
 """The options that each operator is read and written with."""

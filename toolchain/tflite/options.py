@@ -229,6 +229,21 @@ class ResizeNearestNeighbor(Options):
 
 
 @dataclass(frozen=True, slots=True)
+class VarHandle(Options):
+    """VAR_HANDLE; both names together say which variable it is."""
+
+    container: Annotated[str, Slot(0, "s")] = ""
+    shared_name: Annotated[str, Slot(1, "s")] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CallOnce(Options):
+    """CALL_ONCE: the graph that is run before the first run."""
+
+    graph: Annotated[int, Slot(0, "i")] = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Cast(Options):
     """CAST; the tensors' own types say the same."""
 

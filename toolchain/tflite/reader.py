@@ -3,6 +3,7 @@
 from itertools import pairwise
 
 from toolchain.errors import ModelRefused
+from toolchain.tflite.calls import check_calls
 from toolchain.tflite.flatbuffer import Source, Table
 from toolchain.tflite.graph_order import check_order
 from toolchain.tflite.model import Graph, Model, Signature
@@ -51,6 +52,7 @@ def read(data: bytes | bytearray | memoryview) -> Model:
     graphs = tuple(_graph(graph, buffers, codes) for graph in table.tables(2, "graph", MAX_GRAPHS))
     if not graphs:
         raise ModelRefused("model: has no graph")
+    check_calls(graphs)
     signatures = tuple(
         _signature(signature, graphs) for signature in table.tables(7, "signature", MAX_SIGNATURES)
     )

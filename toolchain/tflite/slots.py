@@ -34,7 +34,7 @@ class WeightsFormat(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A field's number in its table, and its `struct` format; `[i]` is a vector of `i`."""
+    """A field's number in its table, and its `struct` format; `[i]` is a vector, `s` a string."""
 
     number: int
     format: str

@@ -150,6 +150,11 @@ def _options(builder: flatbuffers.Builder, options: Options) -> int:
         for field in fields
         if field.slot.format == "[i]"
     }
+    vectors |= {
+        field.name: builder.CreateString(getattr(options, field.name))
+        for field in fields
+        if field.slot.format == "s"
+    }
     builder.StartObject(max(field.slot.number for field in fields) + 1)
     for field in fields:
         number, value = field.slot.number, getattr(options, field.name)

@@ -10,7 +10,11 @@
  * passes may run any number of times, as long as its bytes stay what they are. */
 sv_status sv_plan_check(const void *plan, size_t length, size_t arena_bytes);
 
-/* Run all operators of a checked plan. The inputs' memory may be used for other tensors: inputs
+/* Set the variables of a checked plan to what they are at first: once before the first run, and
+ * whenever a stream begins anew. Inputs are written afterwards. Plans without variables need none. */
+sv_status sv_plan_reset(const void *plan, void *arena);
+
+/* Run a checked plan once. The inputs' memory may be used for other tensors: inputs
  * are written anew before each run. */
 sv_status sv_plan_run(const void *plan, void *arena);
 

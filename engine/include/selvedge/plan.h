@@ -15,7 +15,7 @@ enum sv_dtype { SV_FLOAT32 = 0, SV_INT32 = 2, SV_INT16 = 7, SV_INT8 = 9 };
 
 enum sv_place { SV_IN_ARENA = 0, SV_IN_CONSTANTS = 1 };
 
-enum sv_tensor_flag { SV_UINT8_OUTSIDE = 1 };
+enum sv_tensor_flag { SV_UINT8_OUTSIDE = 1, SV_VARIABLE = 2 };
 
 enum sv_opcode {
     SV_CONV_2D_S8 = 1,
@@ -87,7 +87,7 @@ typedef struct SV_MAY_ALIAS sv_plan {
     uint32_t constants_bytes;
     uint32_t strings;
     uint32_t strings_bytes;
-    uint32_t reserved;
+    uint32_t reset_count; /* of the operators: the first ones set the variables */
 } sv_plan;
 
 typedef struct SV_MAY_ALIAS sv_tensor {
