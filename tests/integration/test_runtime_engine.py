@@ -132,6 +132,12 @@ def test_machine_code_is_kept_and_made_anew_when_it_is_damaged(module, tmp_path)
     assert list(cache.iterdir()) == [kept]
 
 
+def test_code_with_and_without_a_deadline_is_not_confused(module, tmp_path):
+    options = [Options(cache=tmp_path / "cache", deadline_s=each) for each in (None, 5.0, None)]
+    told = [load(module, "wasmtime", each).model.info().detail for each in options]
+    assert [line.partition(", ")[2] for line in told] == ["compiled", "compiled", "from the cache"]
+
+
 def test_code_that_wasmtime_does_not_know_is_made_anew(module, tmp_path, monkeypatch):
     cache = tmp_path / "cache"
     detail(module, cache)

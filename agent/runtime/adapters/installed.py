@@ -1,6 +1,7 @@
 """Which runtimes this machine has, told without loading them: a main process may ask."""
 
 import sys
+from collections.abc import Collection
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -23,12 +24,15 @@ class Installed:
     library: str
 
 
-def available() -> tuple[Installed, ...]:
-    """List the runtimes that are installed, each with the best library for it."""
+def available(names: Collection[str] | None = None) -> tuple[Installed, ...]:
+    """List the runtimes that are installed, or those of them with these names.
+
+    Each comes with the best library for it. Looking for a library takes a millisecond.
+    """
     return tuple(
         Installed(runtime.name, library)
         for runtime in RUNTIMES
-        if (library := _library(runtime)) is not None
+        if (names is None or runtime.name in names) and (library := _library(runtime)) is not None
     )
 
 

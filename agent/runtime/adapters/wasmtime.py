@@ -19,7 +19,6 @@ from agent.runtime.wasm.table import Placed, describe
 TICKS = 4
 """A run may take so many ticks of the clock of deadlines; at most one more passes unseen."""
 _OPTIONS: dict[str, Any] = {
-    "epoch_interruption": True,
     "wasm_threads": False,
     "wasm_multi_memory": False,
     "wasm_memory64": False,
@@ -31,7 +30,7 @@ class WasmtimeModel(EngineModel):
     """A model under wasmtime."""
 
     def __init__(
-        self, module: SealedModule, sha256: str, cache: Path | None, deadline_s: float
+        self, module: SealedModule, sha256: str, cache: Path | None, deadline_s: float | None
     ) -> None:
         """Compile a module, or take its machine code from the cache.
 
@@ -47,15 +46,16 @@ class WasmtimeModel(EngineModel):
         self._deadline_s = deadline_s
         try:
             config = wasmtime.Config()
-            for name, value in _OPTIONS.items():
+            options = _OPTIONS | {"epoch_interruption": deadline_s is not None}
+            for name, value in options.items():
                 setattr(config, name, value)
             engine = wasmtime.Engine(config)
-            compiled, origin = _compiled(wasmtime, engine, module, sha256, cache)
+            compiled, origin = _compiled(wasmtime, engine, module, (sha256, repr(options)), cache)
             self._store = wasmtime.Store(engine)
             self._store.set_limits(
                 memory_size=module.memory_bytes, instances=1, memories=1, tables=1
             )
-            self._store.set_epoch_deadline(TICKS + 1)
+            self._wind()
             instance = wasmtime.Instance(self._store, compiled, [])
         except self._failures as error:
             raise ModelError(f"the runtime refuses the module: {_line(error)}") from None
@@ -63,7 +63,8 @@ class WasmtimeModel(EngineModel):
         self._functions = {
             name: exports[name] for name in INTERFACE | OPTIONAL if name in module.module.exports
         }
-        _Ticker(engine, deadline_s / TICKS).start()
+        if deadline_s is not None:
+            _Ticker(engine, deadline_s / TICKS).start()
         memory = exports["memory"].get_buffer_ptr(self._store, module.memory_bytes)
         view = memoryview(memory).cast("B")
         inputs, outputs = describe(view, self._call)
@@ -75,8 +76,12 @@ class WasmtimeModel(EngineModel):
             module.macs,
         )
 
+    def _wind(self) -> None:
+        if self._deadline_s is not None:
+            self._store.set_epoch_deadline(TICKS + 1)
+
     def _call(self, name: str, *arguments: int) -> int:
-        self._store.set_epoch_deadline(TICKS + 1)
+        self._wind()
         try:
             return int(self._functions[name](self._store, *arguments))
         except self._failures as error:
@@ -101,11 +106,11 @@ class _Ticker(threading.Thread):
 
 
 def _compiled(
-    wasmtime: Any, engine: Any, module: SealedModule, sha256: str, cache: Path | None
+    wasmtime: Any, engine: Any, module: SealedModule, words: tuple[str, ...], cache: Path | None
 ) -> tuple[Any, str]:
     """The module as machine code, and where that comes from, for people."""
     kept = AotCache(cache)
-    key = (sha256, version("wasmtime"), platform.machine(), _processor(), repr(_OPTIONS))
+    key = (*words, version("wasmtime"), platform.machine(), _processor())
     if code := kept.get(*key):
         try:
             return wasmtime.Module.deserialize(engine, code), "from the cache"
