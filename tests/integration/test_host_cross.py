@@ -48,7 +48,7 @@ def test_two_builds_in_two_places_give_equal_bytes(tmp_path):
 @pytest.fixture
 def cross_built(monkeypatch):
     """The support's engine, with the library that the wheel carries for this machine."""
-    monkeypatch.setattr(host, "build", lambda: cross.build(platform.machine()))
+    monkeypatch.setattr(host, "build", lambda _: cross.build(platform.machine()))
     host.library.cache_clear()
     yield
     host.library.cache_clear()
