@@ -18,6 +18,7 @@ from broker.contract.messages import MESSAGES
 from broker.contract.shape import json_schema
 from broker.contract.topics import CHANNELS, DEFAULT_PREFIX
 from selvedge import COMMANDS
+from toolchain.lowering.operators.supported import supported
 
 REFERENCE = Path(__file__).parent / "reference"
 NOTE = "<!-- Written by docs/generate.py from the code: change it there. -->\n\n"
@@ -35,6 +36,7 @@ def documents() -> dict[str, str]:
         "config.md": NOTE + config(),
         "cli.md": NOTE + cli(),
         "exit-codes.md": NOTE + exit_codes(),
+        "operators.md": NOTE + operators(),
         "state-machines.md": NOTE + state_machines(),
         **{
             f"schemas/{name}.json": json.dumps({"title": name, **schema}, indent=2) + "\n"
@@ -225,6 +227,21 @@ def state_machines() -> str:
         "are those of `status`.\n\n"
     )
     return f"{about}```mermaid\n{diagram()}```\n"
+
+
+def operators() -> str:
+    """What the engine runs, by operator and element type."""
+    return (
+        "# Operators of the engine\n\n"
+        "What `convert` lowers; everything else is refused with its name and position. `int16` is\n"
+        "int16 activations with int8 weights. Operators of *any* type move elements: float32,\n"
+        "int32, int16, int8, and quantized uint8. RESIZE_BILINEAR has arithmetic of its own for\n"
+        "uint8, which is not supported.\n\n"
+        + table(
+            ["operator", "any", "int8", "uint8", "int16", "float32"],
+            [[f"`{one.name}`", *("yes" if has else "" for has in one.has)] for one in supported()],
+        )
+    )
 
 
 def table(head: list[str], rows: Iterator[list[str]] | list[list[str]]) -> str:
