@@ -1,4 +1,4 @@
-/* CONV_2D, int8, in one group: windows are gathered as rows of int16, four at a time, with the zero
+/* CONV_2D, int8, in one group: windows are gathered as rows, four at a time, with the zero
  * point for taps outside the picture; then rows are multiplied. */
 #include "core/kernel.h"
 #include "kernels/simd128/product.h"
@@ -27,17 +27,17 @@ typedef struct job {
     int32_t zero_point;
 } job;
 
-static int16_t *fill(int16_t *target, int32_t count, int32_t value) {
-    const v128_t values = wasm_i16x8_splat((int16_t)value);
-    for (int32_t i = 0; i < count; i += 8) {
+static int8_t *fill(int8_t *target, int32_t count, int32_t value) {
+    const v128_t values = wasm_i8x16_splat((int8_t)value);
+    for (int32_t i = 0; i < count; i += 16) {
         wasm_v128_store(target + i, values);
     }
     return target + count;
 }
 
 /* One row of a window, of which the taps columns->first..end-1 are inside. */
-static int16_t *gather_row(const job *j, const int8_t *row, const sv_span *columns,
-                           int16_t *target) {
+static int8_t *gather_row(const job *j, const int8_t *row, const sv_span *columns,
+                           int8_t *target) {
     const int32_t taps = columns->end - columns->first;
     const int32_t dilation = j->window->dilation_w;
     const int is_one_run = dilation == 1;
@@ -47,14 +47,14 @@ static int16_t *gather_row(const job *j, const int8_t *row, const sv_span *colum
         row + (ptrdiff_t)(columns->start + columns->first * dilation) * j->channels;
     target = fill(target, columns->first * j->channels, j->zero_point);
     for (int32_t run = 0; run < runs; run++) {
-        sv_widen(source, j->end, length, target);
+        sv_gather(target, source, j->end, length);
         source += (ptrdiff_t)dilation * j->channels;
         target += length;
     }
     return fill(target, (j->window->kernel_w - columns->end) * j->channels, j->zero_point);
 }
 
-static void gather(const job *j, const sv_span *rows, const sv_span *columns, int16_t *target) {
+static void gather(const job *j, const sv_span *rows, const sv_span *columns, int8_t *target) {
     const int32_t row = j->window->kernel_w * j->channels;
     target = fill(target, rows->first * row, j->zero_point);
     for (int32_t ky = rows->first; ky < rows->end; ky++) {
@@ -75,25 +75,23 @@ static sv_span columns_of(const job *j, int32_t x) {
 }
 
 static void image(job *j, const sv_product *p, const sv_scaling *scaling, const sv_tensor *output,
-                  int16_t *rows_of_inputs, int8_t *target) {
+                  int8_t *target) {
     const int32_t width = (int32_t)output->dims[2];
     int32_t waiting = 0;
     for (int32_t y = 0; y < (int32_t)output->dims[1]; y++) {
         const sv_span rows = sv_rows(j->window, y, j->height);
         for (int32_t x = 0; x < width; x++) {
             const sv_span columns = columns_of(j, x);
-            int16_t *row = rows_of_inputs + waiting * p->depth;
-            sv_clear_end(p, row);
-            gather(j, &rows, &columns, row);
+            gather(j, &rows, &columns, sv_gathered_row(p, waiting));
             if (++waiting == SV_ROWS) {
-                sv_multiply(p, scaling, rows_of_inputs, waiting, target);
+                sv_multiply(p, scaling, p->gathered, p->depth, waiting, target);
                 target += waiting * (ptrdiff_t)p->outputs;
                 waiting = 0;
             }
         }
     }
     if (waiting > 0) {
-        sv_multiply(p, scaling, rows_of_inputs, waiting, target);
+        sv_multiply(p, scaling, p->gathered, p->depth, waiting, target);
     }
 }
 
@@ -110,12 +108,11 @@ static void run(const sv_call *call) {
     const sv_tensor *output = sv_output(call, 0);
     const sv_stage stage = sv_open_stage(call, &p->stage);
     const uint32_t terms = (uint32_t)p->window.kernel_h * p->window.kernel_w * p->depth;
+    sv_product_memory memory;
     const sv_product product =
-        sv_open_product(call, &stage, p->weights, terms, output->dims[3]);
+        sv_open_product(call, &stage, p->weights, terms, output->dims[3], &memory);
     const int8_t *inputs = sv_read(call, input);
     int8_t *outputs = sv_write(call, output);
-    sv_rows_memory memory;
-    int16_t *rows = sv_rows_of(call, &product, memory);
     job j = {
         .window = &p->window,
         .end = inputs + input->bytes,
@@ -129,12 +126,12 @@ static void run(const sv_call *call) {
         const int32_t left = product.outputs - first;
         sv_open_scaling(&scaling, &stage, first, left < SV_PANEL ? left : SV_PANEL);
         if (is_pointwise(&p->window, input, output)) {
-            sv_multiply_all(&product, &scaling, rows, inputs, j.end, outputs);
+            sv_multiply_all(&product, &scaling, inputs, j.end, outputs);
             continue;
         }
         for (uint32_t n = 0; n < input->dims[0]; n++) {
             j.image = inputs + n * (size_t)(input->bytes / input->dims[0]);
-            image(&j, &product, &scaling, output, rows,
+            image(&j, &product, &scaling, output,
                   outputs + n * (size_t)(output->bytes / output->dims[0]));
         }
     }

@@ -19,16 +19,15 @@ static sv_status check(const sv_call *call) {
 static void run(const sv_call *call) {
     const sv_fully_connected_parameters *p = sv_parameters(call);
     const sv_stage stage = sv_open_stage(call, &p->stage);
+    sv_product_memory memory;
     const sv_product product =
-        sv_open_product(call, &stage, p->weights, p->depth, p->units);
+        sv_open_product(call, &stage, p->weights, p->depth, p->units, &memory);
     const int8_t *inputs = sv_read(call, sv_input(call, 0));
-    sv_rows_memory memory;
-    int16_t *rows = sv_rows_of(call, &product, memory);
     sv_scaling scaling;
     for (int32_t first = 0; first < product.outputs; first += SV_PANEL) {
         const int32_t left = product.outputs - first;
         sv_open_scaling(&scaling, &stage, first, left < SV_PANEL ? left : SV_PANEL);
-        sv_multiply_all(&product, &scaling, rows, inputs, inputs + sv_input(call, 0)->bytes,
+        sv_multiply_all(&product, &scaling, inputs, inputs + sv_input(call, 0)->bytes,
                         sv_write(call, sv_output(call, 0)));
     }
 }

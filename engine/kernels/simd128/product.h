@@ -1,4 +1,4 @@
-/* Rows of int16 times packed int8 weights: what CONV_2D and FULLY_CONNECTED are made of.
+/* Rows of int8 times packed weights: what CONV_2D and FULLY_CONNECTED are made of.
  *
  * Weights are packed in blocks of eight output channels: [block][pair][channel][2]. A pair of
  * inputs, copied to all lanes, meets a pair of weights in each, and i32x4.dot_i16x8_s adds both
@@ -11,8 +11,12 @@
 /* Rows that share what is loaded of the weights. */
 enum { SV_ROWS = 4 };
 
-/* Longest rows that lie on the stack; longer ones lie in the operator's scratch. */
-enum { SV_STACK_DEPTH = 1024 };
+/* Longest rows that are gathered and widened on the stack; longer ones in the operator's scratch. */
+enum { SV_STACK_DEPTH = 768 };
+
+/* Bytes of memory for one element of a row: gathered as int8 and widened, for all rows; and what
+ * copies in steps of 16 write beyond. */
+enum { SV_BYTES_A_TERM = 3 * SV_ROWS, SV_BYTES_BEYOND = 16 };
 
 typedef struct sv_product {
     const sv_stage *stage;
@@ -20,41 +24,47 @@ typedef struct sv_product {
     int32_t terms;   /* inputs of a row */
     int32_t depth;   /* the same, rounded up to 8 */
     int32_t outputs; /* channels */
+    int8_t *gathered;   /* SV_ROWS rows, `depth` bytes apart */
+    int16_t *widened;
 } sv_product;
 
-/* Rows of int16, one behind the other. */
-typedef int16_t sv_rows_memory[SV_ROWS * SV_STACK_DEPTH + 8];
-
-static inline uint32_t sv_round_up8(uint32_t count) { return (count + 7) & ~7u; }
-
-static inline uint32_t sv_scratch_of_rows(uint32_t depth) {
-    return depth > SV_STACK_DEPTH ? SV_ROWS * depth * 2 + 16 : 0;
-}
+typedef struct sv_product_memory {
+    v128_t bytes[(SV_BYTES_A_TERM * SV_STACK_DEPTH + SV_BYTES_BEYOND) / 16];
+} sv_product_memory;
 
 /* Whether weights, scratch and stage of this many products and channels are there. */
 sv_status sv_check_product(const sv_call *call, const sv_output_stage *stage, uint32_t weights,
                            uint32_t terms, uint32_t outputs);
 
+/* The memory is used, or the scratch if rows are too long for it. */
 sv_product sv_open_product(const sv_call *call, const sv_stage *stage, uint32_t weights,
-                           uint32_t terms, uint32_t outputs);
+                           uint32_t terms, uint32_t outputs, sv_product_memory *memory);
 
-/* Where rows are gathered: the memory given, or the scratch if they are too long for it. */
-int16_t *sv_rows_of(const sv_call *call, const sv_product *p, int16_t *memory);
-
-/* Copy int8 to int16; `end` is where readable memory ends. Writes up to 7 elements more. */
-void sv_widen(const int8_t *source, const int8_t *end, int32_t count, int16_t *target);
-
-/* What lies behind a row meets weights of 0, but it must be defined. */
-static inline void sv_clear_end(const sv_product *p, int16_t *row) {
-    wasm_v128_store(row + p->depth - 8, wasm_i64x2_const(0, 0));
+/* Copy to gathered rows; `end` is where readable memory ends. Up to 15 bytes more are written. */
+static inline void sv_gather(int8_t *target, const int8_t *source, const int8_t *end,
+                             int32_t count) {
+    int32_t i = 0;
+    for (; i < count && end - source >= i + 16; i += 16) {
+        wasm_v128_store(target + i, wasm_v128_load(source + i));
+    }
+    for (; i < count; i++) {
+        target[i] = source[i];
+    }
 }
 
-/* The outputs of 1..SV_ROWS rows, for the channels of `scaling`. */
-void sv_multiply(const sv_product *p, const sv_scaling *scaling, const int16_t *rows,
-                 int32_t count, int8_t *outputs);
+/* What lies behind a gathered row meets weights of 0, but it must be defined. */
+static inline int8_t *sv_gathered_row(const sv_product *p, int32_t number) {
+    int8_t *row = p->gathered + number * p->depth;
+    wasm_v128_store64_lane(row + p->depth - 8, wasm_i64x2_const(0, 0), 0);
+    return row;
+}
 
-/* The same for any number of rows of int8, one behind the other. */
-void sv_multiply_all(const sv_product *p, const sv_scaling *scaling, int16_t *memory,
-                     const int8_t *inputs, const int8_t *end, int8_t *outputs);
+/* The outputs of 1..SV_ROWS rows of `depth` readable bytes, `stride` apart. */
+void sv_multiply(const sv_product *p, const sv_scaling *scaling, const int8_t *rows,
+                 ptrdiff_t stride, int32_t count, int8_t *outputs);
+
+/* The same for any number of rows, one behind the other. */
+void sv_multiply_all(const sv_product *p, const sv_scaling *scaling, const int8_t *inputs,
+                     const int8_t *end, int8_t *outputs);
 
 #endif

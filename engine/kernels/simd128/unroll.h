@@ -8,7 +8,4 @@
 #define SV_UNROLL
 #endif
 
-/* For functions whose arguments are constants where they are called. */
-#define SV_INLINE static inline __attribute__((always_inline))
-
 #endif

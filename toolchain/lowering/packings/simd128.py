@@ -15,7 +15,7 @@ from toolchain.lowering.product import Packed, Product
 BLOCK = 8
 CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED = 32, 33, 34
 ROWS = 4
-STACK_DEPTH = 1024
+STACK_DEPTH = 768
 MAX_TAPS = 128
 
 
@@ -49,7 +49,7 @@ def _rows(layout: int, weights: NDArray[Any]) -> Packed:
     """Pack [out, depth]; rows of inputs that are too long for the stack want scratch."""
     weights = _padded(_padded(weights, 0, BLOCK), 1, BLOCK)
     depth = weights.shape[1]
-    scratch_bytes = ROWS * depth * 2 + 16 if depth > STACK_DEPTH else 0
+    scratch_bytes = 3 * ROWS * depth + 16 if depth > STACK_DEPTH else 0
     return Packed(layout, _in_pairs(weights.reshape(-1, BLOCK, depth)), scratch_bytes)
 
 
