@@ -3,19 +3,10 @@
 #include "core/kernel.h"
 #include "fixed_point/mbqm.h"
 #include "fixed_point/wrap.h"
-#include "kernels/broadcast.h"
-#include "selvedge/parameters.h"
-
-enum { LEFT_SHIFT = 20 };
+#include "kernels/add_s8.h"
 
 /* Multipliers of single rounding: two products with 255, and half a step, fit in int32. */
 enum { MAX_SINGLE = 1 << 21, MAX_SINGLE_SHIFT = 30 };
-
-typedef struct job {
-    const sv_add_parameters *p;
-    int32_t left_zero, right_zero, output_zero;
-    int32_t low, high; /* less the zero point */
-} job;
 
 static sv_status check_single(const sv_add_parameters *p) {
     const int is_fine = p->left_multiplier >= 0 && p->left_multiplier <= MAX_SINGLE &&
@@ -31,7 +22,7 @@ static sv_status check_double(const sv_add_parameters *p) {
     return is_fine && p->subtract <= 1 && p->low <= p->high ? SV_OK : SV_BAD_PARAMETER;
 }
 
-static sv_status check(const sv_call *call) {
+sv_status sv_check_add(const sv_call *call) {
     const sv_add_parameters *p = sv_parameters(call);
     const sv_status status =
         call->plan->rounding == SV_ROUND_SINGLE ? check_single(p) : check_double(p);
@@ -40,7 +31,7 @@ static sv_status check(const sv_call *call) {
 
 static void pairs_single(const void *context, const void *lefts, int32_t left_step,
                          const void *rights, int32_t right_step, void *outputs, int32_t count) {
-    const job *j = context;
+    const sv_add_job *j = context;
     const int8_t *left = lefts;
     const int8_t *right = rights;
     int8_t *output = outputs;
@@ -55,17 +46,17 @@ static void pairs_single(const void *context, const void *lefts, int32_t left_st
     }
 }
 
-static void pairs(const void *context, const void *lefts, int32_t left_step,
-                  const void *rights, int32_t right_step, void *outputs, int32_t count) {
-    const job *j = context;
+static void pairs_double(const void *context, const void *lefts, int32_t left_step,
+                         const void *rights, int32_t right_step, void *outputs, int32_t count) {
+    const sv_add_job *j = context;
     const int8_t *left = lefts;
     const int8_t *right = rights;
     int8_t *output = outputs;
     const sv_add_parameters p = *j->p;
     for (int32_t i = 0; i < count; i++, left += left_step, right += right_step) {
-        const int32_t a = sv_mbqm((*left - j->left_zero) * (1 << LEFT_SHIFT), p.left_multiplier,
-                                  p.left_shift);
-        const int32_t b = sv_mbqm((*right - j->right_zero) * (1 << LEFT_SHIFT),
+        const int32_t a = sv_mbqm((*left - j->left_zero) * (1 << SV_ADD_LEFT_SHIFT),
+                                  p.left_multiplier, p.left_shift);
+        const int32_t b = sv_mbqm((*right - j->right_zero) * (1 << SV_ADD_LEFT_SHIFT),
                                   p.right_multiplier, p.right_shift);
         const int32_t sum = p.subtract ? sv_wrap_sub(a, b) : sv_wrap_add(a, b);
         const int32_t scaled = sv_mbqm(sum, p.output_multiplier, p.output_shift);
@@ -73,18 +64,24 @@ static void pairs(const void *context, const void *lefts, int32_t left_step,
     }
 }
 
-static void run(const sv_call *call) {
+sv_add_job sv_open_add(const sv_call *call) {
     const sv_add_parameters *p = sv_parameters(call);
     const int32_t zero_point = sv_output(call, 0)->zero_point;
-    const job j = {
+    const int is_single = call->plan->rounding == SV_ROUND_SINGLE;
+    return (sv_add_job){
         .p = p,
         .left_zero = sv_input(call, 0)->zero_point,
         .right_zero = sv_input(call, 1)->zero_point,
         .output_zero = zero_point,
         .low = p->low - zero_point,
         .high = p->high - zero_point,
+        .pairs = is_single ? pairs_single : pairs_double,
     };
-    sv_run_broadcast(call, 1, call->plan->rounding == SV_ROUND_SINGLE ? pairs_single : pairs, &j);
+}
+
+static void run(const sv_call *call) {
+    const sv_add_job j = sv_open_add(call);
+    sv_run_broadcast(call, 1, j.pairs, &j);
 }
 
 const sv_kernel sv_add_s8 = {
@@ -94,6 +91,6 @@ const sv_kernel sv_add_s8 = {
     .inputs_max = 2,
     .parameter_bytes = sizeof(sv_add_parameters),
     .in_place = 1,
-    .check = check,
+    .check = sv_check_add,
     .run = run,
 };

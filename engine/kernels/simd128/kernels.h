@@ -4,6 +4,7 @@
 
 #include "core/kernel.h"
 
+extern const sv_kernel sv_add_s8_simd128;
 extern const sv_kernel sv_conv2d_f32_simd128;
 extern const sv_kernel sv_conv2d_s8_simd128;
 extern const sv_kernel sv_depthwise_conv2d_f32_simd128;

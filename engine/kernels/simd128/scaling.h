@@ -78,31 +78,37 @@ static __attribute__((noinline)) v128_t sv_exact(const sv_scaling *s, int32_t ch
     return wasm_v128_load(outputs);
 }
 
-/* Four products; `far` gathers how far they are from whole numbers. */
-static inline v128_t sv_scale(const sv_scaling *s, v128_t sums, v128_t factor, v128_t *far) {
+/* Four float32 as whole numbers plus the zero point, and how far from whole numbers they were. */
+static inline v128_t sv_round4(v128_t values, v128_t to_zero_point, v128_t *far) {
     const v128_t magic = wasm_f32x4_splat(12582912.0f);
-    const v128_t product = wasm_f32x4_mul(wasm_f32x4_convert_i32x4(sums), factor);
-    const v128_t whole = wasm_f32x4_add(product, magic);
-    const v128_t rest = wasm_f32x4_sub(product, wasm_f32x4_sub(whole, magic));
-    *far = wasm_f32x4_abs(rest);
-    return wasm_i32x4_sub(whole, s->to_zero_point);
+    const v128_t whole = wasm_f32x4_add(values, magic);
+    *far = wasm_f32x4_abs(wasm_f32x4_sub(values, wasm_f32x4_sub(whole, magic)));
+    return wasm_i32x4_sub(whole, to_zero_point);
+}
+
+/* Eight int32 as int8, in the lower half and once more in the upper. */
+static inline v128_t sv_narrow8(v128_t left, v128_t right, v128_t low, v128_t high) {
+    const v128_t words = wasm_i16x8_narrow_i32x4(left, right);
+    return wasm_i8x16_min(wasm_i8x16_max(wasm_i8x16_narrow_i16x8(words, words), low), high);
 }
 
 /* Eight sums that hold the bias, of channels `channel`..+7 counted from `first`, as int8 in the
  * lower half. */
 static inline v128_t sv_scale8(const sv_scaling *s, int32_t channel, v128_t left, v128_t right) {
     v128_t far_left, far_right;
-    const v128_t a = sv_scale(s, left, wasm_v128_load(s->factor + channel), &far_left);
-    const v128_t b = sv_scale(s, right, wasm_v128_load(s->factor + channel + 4), &far_right);
+    const v128_t a = sv_round4(wasm_f32x4_mul(wasm_f32x4_convert_i32x4(left),
+                                              wasm_v128_load(s->factor + channel)),
+                               s->to_zero_point, &far_left);
+    const v128_t b = sv_round4(wasm_f32x4_mul(wasm_f32x4_convert_i32x4(right),
+                                              wasm_v128_load(s->factor + channel + 4)),
+                               s->to_zero_point, &far_right);
     const v128_t doubt =
         wasm_v128_or(wasm_f32x4_gt(far_left, wasm_v128_load(s->certain + channel)),
                      wasm_f32x4_gt(far_right, wasm_v128_load(s->certain + channel + 4)));
     if (wasm_v128_any_true(doubt)) {
         return sv_exact(s, channel, left, right);
     }
-    const v128_t words = wasm_i16x8_narrow_i32x4(a, b);
-    const v128_t bytes = wasm_i8x16_narrow_i16x8(words, words);
-    return wasm_i8x16_min(wasm_i8x16_max(bytes, s->low), s->high);
+    return sv_narrow8(a, b, s->low, s->high);
 }
 
 /* Store the lower `count` of eight int8; more than eight are eight. */
