@@ -17,6 +17,10 @@ typedef struct sv_span {
 static inline sv_span sv_clip(int32_t output, int32_t stride, int32_t pad, int32_t taps,
                               int32_t dilation, int32_t length) {
     const int32_t start = output * stride - pad;
+    if (start >= 0 && start + (taps - 1) * dilation < length) {
+        const sv_span inside = {start, 0, taps}; /* most windows; without a division */
+        return inside;
+    }
     const int32_t first = start < 0 ? (-start + dilation - 1) / dilation : 0;
     const int32_t last = start < length ? (length - 1 - start) / dilation : -1;
     sv_span span;

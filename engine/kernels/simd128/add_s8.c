@@ -69,7 +69,7 @@ static void pairs_double(const void *context, const void *lefts, int32_t left_st
                                      &far_low);
         const v128_t high = sv_round4(sum_double(j, widen_high(a), widen_high(b)), to_zero_point,
                                       &far_high);
-        if (wasm_v128_any_true(wasm_f32x4_gt(wasm_f32x4_max(far_low, far_high), certain))) {
+        if (wasm_v128_any_true(wasm_f32x4_gt(wasm_f32x4_pmax(far_low, far_high), certain))) {
             j->exact.pairs(&j->exact, left + i, 1, right + i, 1, output + i, 8);
         } else {
             wasm_v128_store64_lane(output + i,

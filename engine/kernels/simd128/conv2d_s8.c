@@ -64,16 +64,6 @@ static void gather(const job *j, const sv_span *rows, const sv_span *columns, in
     fill(target, (j->window->kernel_h - rows->end) * row, j->zero_point);
 }
 
-/* The taps of a column of windows; without a division where all are inside. */
-static sv_span columns_of(const job *j, int32_t x) {
-    const sv_window *w = j->window;
-    const int32_t start = x * w->stride_w - w->pad_left;
-    if (start >= 0 && start + (w->kernel_w - 1) * w->dilation_w < j->width) {
-        return (sv_span){start, 0, w->kernel_w};
-    }
-    return sv_columns(w, x, j->width);
-}
-
 static void image(job *j, const sv_product *p, const sv_scaling *scaling, const sv_tensor *output,
                   int8_t *target) {
     const int32_t width = (int32_t)output->dims[2];
@@ -81,7 +71,7 @@ static void image(job *j, const sv_product *p, const sv_scaling *scaling, const 
     for (int32_t y = 0; y < (int32_t)output->dims[1]; y++) {
         const sv_span rows = sv_rows(j->window, y, j->height);
         for (int32_t x = 0; x < width; x++) {
-            const sv_span columns = columns_of(j, x);
+            const sv_span columns = sv_columns(j->window, x, j->width);
             gather(j, &rows, &columns, sv_gathered_row(p, waiting));
             if (++waiting == SV_ROWS) {
                 sv_multiply(p, scaling, p->gathered, p->depth, waiting, target);

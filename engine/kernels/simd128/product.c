@@ -1,8 +1,6 @@
 /* Rows times packed weights; see product.h. */
 #include "kernels/simd128/product.h"
 
-#include "kernels/simd128/unroll.h"
-
 static uint32_t round_up8(uint32_t count) { return (count + 7) & ~7u; }
 
 sv_status sv_check_product(const sv_call *call, const sv_output_stage *stage, uint32_t weights,
@@ -97,6 +95,41 @@ static inline void multiply4(const sv_product *p, const sv_scaling *s, const int
     *target = b3;
 }
 
+/* Store eight channels of one row; `left` are used. */
+static inline void store(const sv_product *p, int8_t *output, int32_t row, int32_t left,
+                         v128_t bytes) {
+    sv_store8(output + row * (ptrdiff_t)p->outputs, left, bytes);
+}
+
+/* Scale and store the sums of up to four rows. */
+static inline void scale4(const sv_product *p, const sv_scaling *s, int32_t c, int32_t count,
+                          const v128_t sums[2 * SV_ROWS], int8_t *output) {
+    const int32_t left = s->count - c;
+    sv_scaled all[SV_ROWS];
+    const v128_t factor = wasm_v128_load(s->factor + c);
+    const v128_t factor_end = wasm_v128_load(s->factor + c + 4);
+    all[0] = sv_scale8_fast(s, factor, factor_end, sums[0], sums[1]);
+    all[1] = sv_scale8_fast(s, factor, factor_end, sums[2], sums[3]);
+    all[2] = sv_scale8_fast(s, factor, factor_end, sums[4], sums[5]);
+    all[3] = sv_scale8_fast(s, factor, factor_end, sums[6], sums[7]);
+    const v128_t far = wasm_f32x4_pmax(wasm_f32x4_pmax(all[0].far, all[1].far),
+                                       wasm_f32x4_pmax(all[2].far, all[3].far));
+    const v128_t far_end = wasm_f32x4_pmax(wasm_f32x4_pmax(all[0].far_end, all[1].far_end),
+                                           wasm_f32x4_pmax(all[2].far_end, all[3].far_end));
+    if (count < SV_ROWS || sv_is_doubtful(s, c, far, far_end)) {
+        for (int32_t r = 0; r < count; r++) {
+            store(p, output, r, left, sv_scale8(s, c, sums[2 * r], sums[2 * r + 1]));
+        }
+        return;
+    }
+    const v128_t first = sv_narrow16(all[0].words, all[1].words, s->low, s->high);
+    const v128_t last = sv_narrow16(all[2].words, all[3].words, s->low, s->high);
+    store(p, output, 0, left, first);
+    store(p, output, 1, left, wasm_i64x2_shuffle(first, first, 1, 1));
+    store(p, output, 2, left, last);
+    store(p, output, 3, left, wasm_i64x2_shuffle(last, last, 1, 1));
+}
+
 static inline void multiply1(const sv_product *p, const sv_scaling *s, const int8_t *weights,
                              int32_t c, int8_t *output) {
     v128_t a = wasm_v128_load(s->bias + c), b = wasm_v128_load(s->bias + c + 4);
@@ -137,10 +170,7 @@ void sv_multiply(const sv_product *p, const sv_scaling *scaling, const int8_t *r
     for (int32_t c = 0; c < scaling->count; c += SV_BLOCK, weights += block) {
         v128_t sums[2 * SV_ROWS]; /* in memory: what outlives a call would be there all the time */
         multiply4(p, scaling, weights, c, sums);
-        for (int32_t r = 0; r < count; r++) {
-            sv_store8(outputs + r * (ptrdiff_t)p->outputs + c, scaling->count - c,
-                      sv_scale8(scaling, c, sums[2 * r], sums[2 * r + 1]));
-        }
+        scale4(p, scaling, c, count, sums, outputs + c);
     }
 }
 

@@ -11,18 +11,24 @@
 #include "kernels/output_stage.h"
 
 /* Channels whose factors are made at once; a whole number of blocks. */
-enum { SV_BLOCK = 8, SV_PANEL = 256 };
+enum { SV_BLOCK = 8, SV_PANEL = 128 };
+
+/* With shifts in this range the exact way has a form for eight channels. */
+enum { SV_SHIFT_MIN = -14, SV_SHIFT_MAX = -1 };
 
 typedef struct sv_scaling {
     const sv_stage *stage;
     int32_t first;  /* channel of element 0 */
-    int32_t count;  /* channels; behind them the elements are 0 up to the end of a block */
+    int32_t count;  /* channels; behind them the factors are 0 up to the end of a block */
+    int32_t are_shifts_in_range;
     v128_t to_zero_point; /* int32: what the bits of 1.5 * 2^23 + z are greater than z + zero point */
     v128_t low;           /* int8 */
     v128_t high;
     int32_t bias[SV_PANEL];
     float factor[SV_PANEL];
     float certain[SV_PANEL]; /* how far from a whole number a product may be and be believed */
+    int32_t multiplier[SV_PANEL];
+    float power[SV_PANEL]; /* 2^shift */
 } sv_scaling;
 
 /* 2^exponent, -126..127 */
@@ -46,6 +52,7 @@ static inline void sv_open_scaling(sv_scaling *s, const sv_stage *stage, int32_t
     s->stage = stage;
     s->first = first;
     s->count = count;
+    s->are_shifts_in_range = 1;
     s->to_zero_point = wasm_i32x4_splat(0x4b400000 - stage->zero_point);
     s->low = wasm_i8x16_splat((int8_t)(stage->low + stage->zero_point));
     s->high = wasm_i8x16_splat((int8_t)(stage->high + stage->zero_point));
@@ -54,19 +61,65 @@ static inline void sv_open_scaling(sv_scaling *s, const sv_stage *stage, int32_t
         s->bias[i] = i < count ? stage->bias[channel] : 0;
         s->factor[i] = 0;
         s->certain[i] = 0.5f;
+        s->multiplier[i] = 0;
+        s->power[i] = 1.0f;
         if (i < count && is_single) {
             s->factor[i] = stage->factor[channel];
         } else if (i < count && stage->multiplier[channel] != 0) {
             const int32_t shift = stage->shift[channel];
             s->factor[i] = (float)stage->multiplier[channel] * sv_power_of_two(shift - 31);
             s->certain[i] -= sv_power_of_two(-13) + sv_power_of_two(shift - 1);
+            s->multiplier[i] = stage->multiplier[channel];
+            s->power[i] = sv_power_of_two(shift);
+            s->are_shifts_in_range &= shift >= SV_SHIFT_MIN && shift <= SV_SHIFT_MAX;
         }
     }
 }
 
+/* Four float32 as whole numbers plus the zero point, and how far from whole numbers they were. */
+static inline v128_t sv_round4(v128_t values, v128_t to_zero_point, v128_t *far) {
+    const v128_t magic = wasm_f32x4_splat(12582912.0f);
+    const v128_t whole = wasm_f32x4_add(values, magic);
+    *far = wasm_f32x4_abs(wasm_f32x4_sub(values, wasm_f32x4_sub(whole, magic)));
+    return wasm_i32x4_sub(whole, to_zero_point);
+}
+
+/* Sixteen words as int8. */
+static inline v128_t sv_narrow16(v128_t first, v128_t last, v128_t low, v128_t high) {
+    return wasm_i8x16_min(wasm_i8x16_max(wasm_i8x16_narrow_i16x8(first, last), low), high);
+}
+
+/* Eight int32 as int8, in the lower half and once more in the upper. */
+static inline v128_t sv_narrow8(v128_t left, v128_t right, v128_t low, v128_t high) {
+    const v128_t words = wasm_i16x8_narrow_i32x4(left, right);
+    return sv_narrow16(words, words, low, high);
+}
+
+/* MBQM of four sums. SRDHM is y = (x * multiplier + 2^30) >> 31 in 64 bits. RDBPOT, halves away from
+ * zero, is the whole number next to (y + (y < 0 ? -1 : 0) + 0.5) * 2^shift, which never is a half,
+ * and which float32 holds exactly unless it is far out of range. Where x < 0 and y is not, both
+ * signs give 0. */
+static inline v128_t sv_exact4(const sv_scaling *s, int32_t channel, v128_t sums) {
+    const v128_t multiplier = wasm_v128_load(s->multiplier + channel);
+    const v128_t nudge = wasm_i64x2_const(1 << 30, 1 << 30);
+    const v128_t low = wasm_i64x2_add(wasm_i64x2_extmul_low_i32x4(sums, multiplier), nudge);
+    const v128_t high = wasm_i64x2_add(wasm_i64x2_extmul_high_i32x4(sums, multiplier), nudge);
+    const v128_t y =
+        wasm_i32x4_shuffle(wasm_u64x2_shr(low, 31), wasm_u64x2_shr(high, 31), 0, 2, 4, 6);
+    const v128_t below = wasm_i32x4_add(y, wasm_i32x4_shr(sums, 31));
+    const v128_t middle = wasm_f32x4_add(wasm_f32x4_convert_i32x4(below), wasm_f32x4_splat(0.5f));
+    const v128_t value = wasm_f32x4_mul(middle, wasm_v128_load(s->power + channel));
+    v128_t far;
+    return sv_round4(value, s->to_zero_point, &far);
+}
+
 /* The exact way, for eight sums that hold the bias. */
-static __attribute__((noinline)) v128_t sv_exact(const sv_scaling *s, int32_t channel, v128_t left,
-                                                 v128_t right) {
+static __attribute__((noinline)) v128_t sv_exact8(const sv_scaling *s, int32_t channel,
+                                                  v128_t left, v128_t right) {
+    if (s->are_shifts_in_range) {
+        return sv_narrow8(sv_exact4(s, channel, left), sv_exact4(s, channel + 4, right), s->low,
+                          s->high);
+    }
     int32_t sums[SV_BLOCK];
     int8_t outputs[2 * SV_BLOCK] = {0};
     wasm_v128_store(sums, left);
@@ -78,37 +131,43 @@ static __attribute__((noinline)) v128_t sv_exact(const sv_scaling *s, int32_t ch
     return wasm_v128_load(outputs);
 }
 
-/* Four float32 as whole numbers plus the zero point, and how far from whole numbers they were. */
-static inline v128_t sv_round4(v128_t values, v128_t to_zero_point, v128_t *far) {
-    const v128_t magic = wasm_f32x4_splat(12582912.0f);
-    const v128_t whole = wasm_f32x4_add(values, magic);
-    *far = wasm_f32x4_abs(wasm_f32x4_sub(values, wasm_f32x4_sub(whole, magic)));
-    return wasm_i32x4_sub(whole, to_zero_point);
+/* Eight outputs before the clamp, and how far their products were from whole numbers. */
+typedef struct sv_scaled {
+    v128_t words;
+    v128_t far;
+    v128_t far_end;
+} sv_scaled;
+
+static inline sv_scaled sv_scale8_fast(const sv_scaling *s, v128_t factor, v128_t factor_end,
+                                       v128_t sums, v128_t sums_end) {
+    sv_scaled scaled;
+    const v128_t value = wasm_f32x4_mul(wasm_f32x4_convert_i32x4(sums), factor);
+    const v128_t value_end = wasm_f32x4_mul(wasm_f32x4_convert_i32x4(sums_end), factor_end);
+    scaled.words =
+        wasm_i16x8_narrow_i32x4(sv_round4(value, s->to_zero_point, &scaled.far),
+                                sv_round4(value_end, s->to_zero_point, &scaled.far_end));
+    return scaled;
 }
 
-/* Eight int32 as int8, in the lower half and once more in the upper. */
-static inline v128_t sv_narrow8(v128_t left, v128_t right, v128_t low, v128_t high) {
-    const v128_t words = wasm_i16x8_narrow_i32x4(left, right);
-    return wasm_i8x16_min(wasm_i8x16_max(wasm_i8x16_narrow_i16x8(words, words), low), high);
+static inline int sv_is_doubtful(const sv_scaling *s, int32_t channel, v128_t far,
+                                 v128_t far_end) {
+    const v128_t certain = wasm_v128_load(s->certain + channel);
+    const v128_t certain_end = wasm_v128_load(s->certain + channel + 4);
+    return wasm_v128_any_true(wasm_v128_or(wasm_f32x4_gt(far, certain),
+                                           wasm_f32x4_gt(far_end, certain_end)));
 }
 
 /* Eight sums that hold the bias, of channels `channel`..+7 counted from `first`, as int8 in the
  * lower half. */
-static inline v128_t sv_scale8(const sv_scaling *s, int32_t channel, v128_t left, v128_t right) {
-    v128_t far_left, far_right;
-    const v128_t a = sv_round4(wasm_f32x4_mul(wasm_f32x4_convert_i32x4(left),
-                                              wasm_v128_load(s->factor + channel)),
-                               s->to_zero_point, &far_left);
-    const v128_t b = sv_round4(wasm_f32x4_mul(wasm_f32x4_convert_i32x4(right),
-                                              wasm_v128_load(s->factor + channel + 4)),
-                               s->to_zero_point, &far_right);
-    const v128_t doubt =
-        wasm_v128_or(wasm_f32x4_gt(far_left, wasm_v128_load(s->certain + channel)),
-                     wasm_f32x4_gt(far_right, wasm_v128_load(s->certain + channel + 4)));
-    if (wasm_v128_any_true(doubt)) {
-        return sv_exact(s, channel, left, right);
+static inline v128_t sv_scale8(const sv_scaling *s, int32_t channel, v128_t sums,
+                               v128_t sums_end) {
+    const sv_scaled scaled =
+        sv_scale8_fast(s, wasm_v128_load(s->factor + channel),
+                       wasm_v128_load(s->factor + channel + 4), sums, sums_end);
+    if (sv_is_doubtful(s, channel, scaled.far, scaled.far_end)) {
+        return sv_exact8(s, channel, sums, sums_end);
     }
-    return sv_narrow8(a, b, s->low, s->high);
+    return sv_narrow16(scaled.words, scaled.words, s->low, s->high);
 }
 
 /* Store the lower `count` of eight int8; more than eight are eight. */
