@@ -61,7 +61,9 @@ def build(artifact: Artifact = LIBRARY, cache: Path = CACHE) -> Path:
     sources = [*chain.from_iterable(_files(folder, "*.c") for folder in folders)]
     sources.append(ENGINE / f"targets/{artifact.kernels}.c")
     extra = [ENGINE / name for name in artifact.extra]
-    flags = [*WARNINGS, *artifact.flags, f"-I{ENGINE}", f"-I{ENGINE / 'include'}"]
+    # What a folder of that name under host/ holds stands in for headers of another machine.
+    includes = (ENGINE, ENGINE / "include", ENGINE / "host" / artifact.kernels)
+    flags = [*WARNINGS, *artifact.flags, *(f"-I{folder}" for folder in includes)]
     key = _digest(
         [*compiler, _version(compiler), artifact.kernels, *flags], sorted(ENGINE.rglob("*.[ch]"))
     )

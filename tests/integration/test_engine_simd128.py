@@ -1,0 +1,51 @@
+"""The kernels for simd128, compiled for this machine with their instructions in plain C: the
+portable build's bytes, for any plan, and as safe."""
+
+import subprocess
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from engine.host.build import REPLAY, build
+from tests.support.engine import MODEL_NAMES, MODELS, Engine, edge_inputs
+from tests.support.engine_compare import fuzz
+from tests.support.engine_packed import against_portable
+from toolchain.lowering.lower import lower
+from toolchain.lowering.settings import Settings
+from toolchain.plan.encode import encode
+from toolchain.plan.numbers import Status, Target
+from toolchain.tflite.reader import read
+
+NEVER = {Status.BAD_ARGUMENT}  # the program aligns its memory
+
+
+@pytest.mark.parametrize("family", ["conv", "depthwise", "fully_connected"])
+def test_an_operator_equals_the_portable_build(family):
+    taken, values = against_portable(family, range(200), Target.SIMD128)
+    print(f"\n{family}: 0 of {values} values differ, {taken} of 200 cases were packed")
+    assert taken >= 60
+
+
+@pytest.mark.parametrize("name", MODEL_NAMES)
+def test_a_model_runs_clean_under_the_sanitizers(name, tmp_path):
+    if not (MODELS / f"{name}.tflite").exists():
+        pytest.skip(f"{MODELS} is not there: the MLPerf Tiny models lie beside the project")
+    model = read((MODELS / f"{name}.tflite").read_bytes())
+    engine = Engine(encode(lower(model)))
+    shape = engine.plan.tensors[engine.plan.inputs[0]].shape
+    inputs = edge_inputs(shape, np.random.default_rng(3), 3)
+    (tmp_path / "plan").write_bytes(encode(lower(model, Settings(target=Target.SIMD128))))
+    (tmp_path / "inputs").write_bytes(b"".join(one.tobytes() for one in inputs))
+    replay = build(replace(REPLAY, kernels="simd128"))
+    command = [replay, tmp_path / "plan", tmp_path / "inputs", tmp_path / "outputs"]
+    told = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert told.returncode == 0, told.stderr[-4000:]
+    expected = b"".join(engine.run([one])[0].tobytes() for one in inputs)
+    assert (tmp_path / "outputs").read_bytes() == expected
+
+
+def test_mutated_plans_are_refused_or_run_clean(tmp_path):
+    answers = fuzz(tmp_path, seed=2, count=20_000, target=Target.SIMD128)
+    print(f"\n{ ({status.name: count for status, count in answers.items()}) }")
+    assert all(answers[status] > 0 for status in set(Status) - NEVER)
