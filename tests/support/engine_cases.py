@@ -197,8 +197,8 @@ def geometry(rng: Random, shape: tuple[int, ...], largest: int = 5) -> dict[str,
     return found
 
 
-def conv(rng: Random) -> tuple[list[Tensor], str, Options, int]:
-    channels, outputs = length(rng, 9), length(rng, 9)
+def conv(rng: Random, most: int = 9) -> tuple[list[Tensor], str, Options, int]:
+    channels, outputs = length(rng, most), length(rng, most)
     shape = image(rng, channels)
     g = geometry(rng, shape)
     source = activation("x", shape, quantized(rng))
@@ -231,8 +231,8 @@ def grouped_conv(rng: Random) -> tuple[list[Tensor], str, Options, int]:
     return [replace(source, shape=shape), weight, offset, target], name, options, version
 
 
-def depthwise(rng: Random) -> tuple[list[Tensor], str, Options, int]:
-    channels, times = length(rng, 36), int(rng.choice([1, 1, 2, 3, 8]))
+def depthwise(rng: Random, most: int = 36) -> tuple[list[Tensor], str, Options, int]:
+    channels, times = length(rng, most), int(rng.choice([1, 1, 2, 3, 8]))
     outputs = channels * times
     shape = image(rng, channels)
     g = geometry(rng, shape)
@@ -253,8 +253,10 @@ def depthwise(rng: Random) -> tuple[list[Tensor], str, Options, int]:
     return [*sources, target], "DEPTHWISE_CONV_2D", options, 3
 
 
-def fully_connected(rng: Random) -> tuple[list[Tensor], str, Options, int]:
-    rows, depth, units = length(rng, 3), length(rng, 300), length(rng, 20)
+def fully_connected(
+    rng: Random, most: tuple[int, int, int] = (3, 300, 20)
+) -> tuple[list[Tensor], str, Options, int]:
+    rows, depth, units = (length(rng, one) for one in most)
     source = activation("x", (rows, depth), quantized(rng))
     weight = weights(rng, (units, depth), 0, per_channel=bool(rng.random() < 0.5))
     if len(weight.quantization.scales) == 1 and rng.random() < 0.3:
