@@ -21,8 +21,13 @@ NEVER = {Status.BAD_ARGUMENT}  # the program aligns its memory
 
 
 FAMILIES = {
-    **{"conv": 60, "depthwise": 20, "fully_connected": 50, "grouped_conv": 10},
-    **{"wide_conv": 10, "wide_depthwise": 5, "wide_fully_connected": 10},
+    "conv": 60,
+    "depthwise": 20,
+    "fully_connected": 50,
+    "grouped_conv": 10,
+    "wide_conv": 10,
+    "wide_depthwise": 5,
+    "wide_fully_connected": 10,
 }
 """Families with how many of their cases the kernels take at least, of a hundred or of twenty."""
 
