@@ -48,6 +48,16 @@ static inline v128_t wasm_i8x16_splat(int8_t a) { SV_LANES(16, i8, a); }
 static inline v128_t wasm_i32x4_splat(int32_t a) { SV_LANES(4, i32, a); }
 static inline v128_t wasm_f32x4_splat(float a) { SV_LANES(4, f32, a); }
 
+#define wasm_f32x4_const_splat(a) wasm_f32x4_splat(a)
+
+static inline v128_t wasm_v128_load32_splat(const void *memory) {
+    int32_t a;
+    memcpy(&a, memory, sizeof a);
+    return wasm_i32x4_splat(a);
+}
+
+static inline float wasm_f32x4_extract_lane(v128_t a, int lane) { return a.f32[lane]; }
+
 static inline v128_t wasm_i64x2_const(int64_t a, int64_t b) {
     SV_LANES(2, i64, i == 0 ? a : b);
 }
@@ -125,6 +135,10 @@ static inline v128_t wasm_f32x4_abs(v128_t a) { SV_LANES(4, u32, a.u32[i] & 0x7f
 
 static inline v128_t wasm_f32x4_pmax(v128_t a, v128_t b) {
     SV_LANES(4, f32, a.f32[i] < b.f32[i] ? b.f32[i] : a.f32[i]);
+}
+
+static inline v128_t wasm_f32x4_pmin(v128_t a, v128_t b) {
+    SV_LANES(4, f32, b.f32[i] < a.f32[i] ? b.f32[i] : a.f32[i]);
 }
 
 static inline v128_t wasm_f32x4_gt(v128_t a, v128_t b) {
