@@ -70,7 +70,7 @@ def _of_fixed_point(site: Site, function: Callable[[int], int]) -> Callable[[int
 
 
 def _float32_logistic(site: Site) -> Callable[[int], int]:
-    """XNNPACK's table, rounded to even; 1/2 + tanh(x / 2) / 2 in float32 was found nearest to it."""
+    """XNNPACK's table, rounded to even; found nearest to it: 1/2 + tanh(x / 2) / 2 in float32."""
     scale, zero_point = site.per_tensor(site.input(0))
 
     def logistic(x: int) -> int:
