@@ -56,6 +56,12 @@ static inline v128_t wasm_v128_load32_splat(const void *memory) {
     return wasm_i32x4_splat(a);
 }
 
+static inline v128_t wasm_v128_load32_zero(const void *memory) {
+    v128_t result = {{0}};
+    memcpy(&result, memory, 4);
+    return result;
+}
+
 static inline float wasm_f32x4_extract_lane(v128_t a, int lane) { return a.f32[lane]; }
 
 static inline v128_t wasm_i64x2_const(int64_t a, int64_t b) {
