@@ -63,7 +63,8 @@ def read_record(record: bytes, text: bytes) -> TensorRecord:
         raise ModelError(f"tensor {name[:64]!r} has type {dtype}, rank {rank} and place {place}")
     stored, item_bytes = _DTYPES[dtype]
     shape = tuple(dims[:rank])
-    if min(dims) < 1 or prod(dims) * item_bytes != size or size >= 1 << 31:
+    is_padded = all(dim == 1 for dim in dims[rank:])
+    if not is_padded or min(dims) < 1 or prod(shape) * item_bytes != size or size >= 1 << 31:
         raise ModelError(f"tensor {name[:64]!r} of shape {list(dims)} claims {size} bytes")
     if not isfinite(scale) or scale < 0 or not -(1 << 15) <= zero_point < 1 << 15:
         raise ModelError(f"tensor {name[:64]!r} has scale {scale} and zero point {zero_point}")

@@ -18,5 +18,6 @@ def test_mutants_are_loaded_and_run(tmp_path, runtime, converted):
     seeds = SEEDS[:60] if converted else SEEDS
     outcomes = load_mutants(path, runtime, seeds, hang_s=6.0)
     print(f"\n{runtime}: {dict(outcomes)}")
+    assert outcomes["died with 1"] == 0  # an exception of ours
     assert outcomes.total() == len(seeds)
     assert outcomes["refused"] > outcomes["answered"] > 0

@@ -2,11 +2,13 @@
 
 import struct
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.errors import ModelError
+from agent.runtime.engine_model import Slot
 from agent.runtime.wasm.table import describe
 from tests.support.wasm_text import (
     INPUT_AT,
@@ -98,6 +100,7 @@ def test_a_name_without_an_end_ends_with_memory():
         ({}, {RECORDS_AT: record(shape=(1, 5))}, "of shape [1, 5, 1, 1, 1, 1] claims 4 bytes"),
         ({}, {RECORDS_AT: record(shape=(0, 4), size=0)}, "claims 0 bytes"),
         ({}, {RECORDS_AT: record(dtype=0)}, "claims 4 bytes"),
+        ({}, {RECORDS_AT: b"\x09\0" + record()[2:]}, "of shape [1, 4, 1, 1, 1, 1] claims 4"),
         ({}, {RECORDS_AT: record(shape=(1 << 16, 1 << 16), size=0)}, "claims 0 bytes"),
         ({}, {RECORDS_AT: record(shape=(1 << 16, 1 << 15), size=1 << 31)}, "claims 2147483648"),
         (
@@ -137,3 +140,4 @@ def test_whatever_a_module_says_views_stay_inside(data, words):
     for placed in (*inputs, *outputs):
         assert placed.address > 0
         assert placed.address + placed.record.bytes <= SIZE
+        Slot(placed.record, np.zeros(placed.record.bytes, np.uint8))
