@@ -89,7 +89,7 @@ def test_a_name_without_an_end_ends_with_memory():
         ({"sv_input": SIZE - 3}, {}, "at address 65533 of 65536"),
         ({"sv_output": -1}, {}, "at address 4294967295 of 65536"),
         ({}, {TABLE_AT: table(inputs=0)}, "claims 0 inputs and 1 outputs"),
-        ({}, {TABLE_AT: table(inputs=65)}, "claims 65 inputs and 1 outputs"),
+        ({}, {TABLE_AT: table(inputs=1025)}, "claims 1025 inputs and 1 outputs"),
         ({}, {TABLE_AT: table(outputs=1 << 31)}, "claims 1 inputs and 2147483648 outputs"),
         ({}, {TABLE_AT: table(operands=SIZE - 3)}, "has a table at address 65533"),
         ({}, {TABLE_AT: table(tensors=SIZE - 47)}, "has a table at address 65489"),
