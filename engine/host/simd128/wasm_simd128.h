@@ -84,6 +84,7 @@ static inline v128_t sv_host_shuffle(v128_t a, v128_t b, int size, const int *la
 #define wasm_i64x2_shuffle(a, b, ...) sv_host_shuffle((a), (b), 8, (const int[2]){__VA_ARGS__})
 
 static inline v128_t wasm_v128_or(v128_t a, v128_t b) { SV_LANES(2, u64, a.u64[i] | b.u64[i]); }
+static inline v128_t wasm_v128_and(v128_t a, v128_t b) { SV_LANES(2, u64, a.u64[i] & b.u64[i]); }
 static inline int wasm_v128_any_true(v128_t a) { return (a.u64[0] | a.u64[1]) != 0; }
 
 static inline v128_t wasm_i8x16_min(v128_t a, v128_t b) {

@@ -98,7 +98,7 @@ static void pixel(const job *j, const sv_scaling *scaling, const int8_t *picture
             }
         }
         weights += 16 * j->pairs;
-        wasm_v128_store64_lane(output + c, sv_scale8(scaling, c, s.left, s.right), 0);
+        wasm_v128_store64_lane(output + c, sv_scale8_few(scaling, c, s.left, s.right), 0);
     }
 }
 

@@ -116,9 +116,11 @@ static inline void scale4(const sv_product *p, const sv_scaling *s, int32_t c, i
                                        wasm_f32x4_pmax(all[2].far, all[3].far));
     const v128_t far_end = wasm_f32x4_pmax(wasm_f32x4_pmax(all[0].far_end, all[1].far_end),
                                            wasm_f32x4_pmax(all[2].far_end, all[3].far_end));
-    if (count < SV_ROWS || sv_is_doubtful(s, c, far, far_end)) {
+    const v128_t doubt = sv_doubt(s, c, far), doubt_end = sv_doubt(s, c + 4, far_end);
+    if (wasm_v128_any_true(wasm_v128_or(doubt, doubt_end))) {
         for (int32_t r = 0; r < count; r++) {
-            store(p, output, r, left, sv_scale8(s, c, sums[2 * r], sums[2 * r + 1]));
+            store(p, output, r, left,
+                  sv_exact8(s, c, sums[2 * r], sums[2 * r + 1], doubt, doubt_end));
         }
         return;
     }
@@ -126,8 +128,12 @@ static inline void scale4(const sv_product *p, const sv_scaling *s, int32_t c, i
     const v128_t last = sv_narrow16(all[2].words, all[3].words, s->low, s->high);
     store(p, output, 0, left, first);
     store(p, output, 1, left, wasm_i64x2_shuffle(first, first, 1, 1));
-    store(p, output, 2, left, last);
-    store(p, output, 3, left, wasm_i64x2_shuffle(last, last, 1, 1));
+    if (count > 2) {
+        store(p, output, 2, left, last);
+    }
+    if (count > 3) {
+        store(p, output, 3, left, wasm_i64x2_shuffle(last, last, 1, 1));
+    }
 }
 
 static inline void multiply1(const sv_product *p, const sv_scaling *s, const int8_t *weights,

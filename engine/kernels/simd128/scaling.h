@@ -13,14 +13,12 @@
 /* Channels whose factors are made at once; a whole number of blocks. */
 enum { SV_BLOCK = 8, SV_PANEL = 128 };
 
-/* With shifts in this range the exact way has a form for eight channels. */
-enum { SV_SHIFT_MIN = -14, SV_SHIFT_MAX = -1 };
 
 typedef struct sv_scaling {
     const sv_stage *stage;
     int32_t first;  /* channel of element 0 */
     int32_t count;  /* channels; behind them the factors are 0 up to the end of a block */
-    int32_t are_shifts_in_range;
+    int32_t are_exact; /* sv_exact4 can do all channels */
     v128_t to_zero_point; /* int32: what the bits of 1.5 * 2^23 + z are greater than z + zero point */
     v128_t low;           /* int8 */
     v128_t high;
@@ -44,7 +42,8 @@ static inline float sv_power_of_two(int32_t exponent) {
  *
  * With y = x * multiplier * 2^-31 and e = -shift, MBQM gives the whole number next to
  * round(y) * 2^-e, which is at most 2^-(e+1) away from the exact product y * 2^-e. Below 512, which
- * is all that does not saturate, three roundings to float32 add less than 2^-13. */
+ * is all that does not saturate, three roundings to float32 add less than 2^-13; half of 2^-12 is
+ * left for sv_exact4, which is asked for eight channels if one of them is in doubt. */
 static inline void sv_open_scaling(sv_scaling *s, const sv_stage *stage, int32_t first,
                                    int32_t count) {
     const int is_single = stage->rounding == SV_ROUND_SINGLE;
@@ -52,7 +51,7 @@ static inline void sv_open_scaling(sv_scaling *s, const sv_stage *stage, int32_t
     s->stage = stage;
     s->first = first;
     s->count = count;
-    s->are_shifts_in_range = 1;
+    s->are_exact = !is_single;
     s->to_zero_point = wasm_i32x4_splat(0x4b400000 - stage->zero_point);
     s->low = wasm_i8x16_splat((int8_t)(stage->low + stage->zero_point));
     s->high = wasm_i8x16_splat((int8_t)(stage->high + stage->zero_point));
@@ -68,10 +67,10 @@ static inline void sv_open_scaling(sv_scaling *s, const sv_stage *stage, int32_t
         } else if (i < count && stage->multiplier[channel] != 0) {
             const int32_t shift = stage->shift[channel];
             s->factor[i] = (float)stage->multiplier[channel] * sv_power_of_two(shift - 31);
-            s->certain[i] -= sv_power_of_two(-13) + sv_power_of_two(shift - 1);
+            s->certain[i] -= sv_power_of_two(-12) + sv_power_of_two(shift - 1);
             s->multiplier[i] = stage->multiplier[channel];
             s->power[i] = sv_power_of_two(shift);
-            s->are_shifts_in_range &= shift >= SV_SHIFT_MIN && shift <= SV_SHIFT_MAX;
+            s->are_exact &= shift >= -14 && shift <= -1;
         }
     }
 }
@@ -96,9 +95,9 @@ static inline v128_t sv_narrow8(v128_t left, v128_t right, v128_t low, v128_t hi
 }
 
 /* MBQM of four sums. SRDHM is y = (x * multiplier + 2^30) >> 31 in 64 bits. RDBPOT, halves away from
- * zero, is the whole number next to (y + (y < 0 ? -1 : 0) + 0.5) * 2^shift, which never is a half,
- * and which float32 holds exactly unless it is far out of range. Where x < 0 and y is not, both
- * signs give 0. */
+ * zero, is the whole number next to (y + (y < 0 ? -1 : 0) + 0.5) * 2^shift, which never is a half.
+ * Where x < 0 and y is not, both signs give 0. float32 holds all of it, unless it is far out of
+ * range, with shifts -14..-1; with smaller ones it is as near as the product was. */
 static inline v128_t sv_exact4(const sv_scaling *s, int32_t channel, v128_t sums) {
     const v128_t multiplier = wasm_v128_load(s->multiplier + channel);
     const v128_t nudge = wasm_i64x2_const(1 << 30, 1 << 30);
@@ -113,10 +112,21 @@ static inline v128_t sv_exact4(const sv_scaling *s, int32_t channel, v128_t sums
     return sv_round4(value, s->to_zero_point, &far);
 }
 
+/* Which of four channels sv_exact4 cannot do when they are in doubt. */
+static inline v128_t sv_is_beyond(const sv_scaling *s, int32_t channel, v128_t doubt) {
+    const v128_t power = wasm_v128_load(s->power + channel);
+    const v128_t beyond = wasm_v128_or(wasm_f32x4_gt(wasm_f32x4_splat(0x1p-14f), power),
+                                       wasm_f32x4_gt(power, wasm_f32x4_splat(0.5f)));
+    return wasm_v128_and(beyond, doubt);
+}
+
 /* The exact way, for eight sums that hold the bias. */
 static __attribute__((noinline)) v128_t sv_exact8(const sv_scaling *s, int32_t channel,
-                                                  v128_t left, v128_t right) {
-    if (s->are_shifts_in_range) {
+                                                  v128_t left, v128_t right, v128_t doubt,
+                                                  v128_t doubt_right) {
+    const v128_t beyond = wasm_v128_or(sv_is_beyond(s, channel, doubt),
+                                       sv_is_beyond(s, channel + 4, doubt_right));
+    if (!wasm_v128_any_true(beyond)) {
         return sv_narrow8(sv_exact4(s, channel, left), sv_exact4(s, channel + 4, right), s->low,
                           s->high);
     }
@@ -149,12 +159,9 @@ static inline sv_scaled sv_scale8_fast(const sv_scaling *s, v128_t factor, v128_
     return scaled;
 }
 
-static inline int sv_is_doubtful(const sv_scaling *s, int32_t channel, v128_t far,
-                                 v128_t far_end) {
-    const v128_t certain = wasm_v128_load(s->certain + channel);
-    const v128_t certain_end = wasm_v128_load(s->certain + channel + 4);
-    return wasm_v128_any_true(wasm_v128_or(wasm_f32x4_gt(far, certain),
-                                           wasm_f32x4_gt(far_end, certain_end)));
+/* Which of four channels are too far from whole numbers to be believed. */
+static inline v128_t sv_doubt(const sv_scaling *s, int32_t channel, v128_t far) {
+    return wasm_f32x4_gt(far, wasm_v128_load(s->certain + channel));
 }
 
 /* Eight sums that hold the bias, of channels `channel`..+7 counted from `first`, as int8 in the
@@ -164,10 +171,20 @@ static inline v128_t sv_scale8(const sv_scaling *s, int32_t channel, v128_t sums
     const sv_scaled scaled =
         sv_scale8_fast(s, wasm_v128_load(s->factor + channel),
                        wasm_v128_load(s->factor + channel + 4), sums, sums_end);
-    if (sv_is_doubtful(s, channel, scaled.far, scaled.far_end)) {
-        return sv_exact8(s, channel, sums, sums_end);
+    const v128_t doubt = sv_doubt(s, channel, scaled.far);
+    const v128_t doubt_end = sv_doubt(s, channel + 4, scaled.far_end);
+    if (wasm_v128_any_true(wasm_v128_or(doubt, doubt_end))) {
+        return sv_exact8(s, channel, sums, sums_end, doubt, doubt_end);
     }
     return sv_narrow16(scaled.words, scaled.words, s->low, s->high);
+}
+
+/* The same where float32 products often are in doubt: sums of few terms, which are scaled little. */
+static inline v128_t sv_scale8_few(const sv_scaling *s, int32_t channel, v128_t sums,
+                                   v128_t sums_end) {
+    return s->are_exact ? sv_narrow8(sv_exact4(s, channel, sums),
+                                     sv_exact4(s, channel + 4, sums_end), s->low, s->high)
+                        : sv_scale8(s, channel, sums, sums_end);
 }
 
 /* Store the lower `count` of eight int8; more than eight are eight. */
