@@ -85,6 +85,11 @@ static inline v128_t sv_host_shuffle(v128_t a, v128_t b, int size, const int *la
 
 static inline v128_t wasm_v128_or(v128_t a, v128_t b) { SV_LANES(2, u64, a.u64[i] | b.u64[i]); }
 static inline v128_t wasm_v128_and(v128_t a, v128_t b) { SV_LANES(2, u64, a.u64[i] & b.u64[i]); }
+
+static inline v128_t wasm_v128_bitselect(v128_t a, v128_t b, v128_t mask) {
+    SV_LANES(2, u64, (a.u64[i] & mask.u64[i]) | (b.u64[i] & ~mask.u64[i]));
+}
+
 static inline int wasm_v128_any_true(v128_t a) { return (a.u64[0] | a.u64[1]) != 0; }
 
 static inline v128_t wasm_i8x16_min(v128_t a, v128_t b) {
@@ -111,6 +116,23 @@ static inline v128_t wasm_i32x4_shr(v128_t a, uint32_t count) {
     SV_LANES(4, i32, a.i32[i] >> (count & 31u));
 }
 
+static inline v128_t wasm_i32x4_shl(v128_t a, uint32_t count) {
+    SV_LANES(4, u32, a.u32[i] << (count & 31u));
+}
+
+static inline v128_t wasm_i32x4_eq(v128_t a, v128_t b) {
+    SV_LANES(4, i32, a.i32[i] == b.i32[i] ? -1 : 0);
+}
+
+static inline v128_t wasm_i32x4_gt(v128_t a, v128_t b) {
+    SV_LANES(4, i32, a.i32[i] > b.i32[i] ? -1 : 0);
+}
+
+static inline int wasm_i32x4_all_true(v128_t a) {
+    return a.i32[0] != 0 && a.i32[1] != 0 && a.i32[2] != 0 && a.i32[3] != 0;
+}
+
+static inline v128_t wasm_i16x8_extend_low_i8x16(v128_t a) { SV_LANES(8, i16, a.i8[i]); }
 static inline v128_t wasm_i32x4_extend_low_i16x8(v128_t a) { SV_LANES(4, i32, a.i16[i]); }
 static inline v128_t wasm_i32x4_extend_high_i16x8(v128_t a) { SV_LANES(4, i32, a.i16[i + 4]); }
 

@@ -56,6 +56,17 @@ static int8_t *gather_row(const job *j, const int8_t *row, const sv_span *column
 
 static void gather(const job *j, const sv_span *rows, const sv_span *columns, int8_t *target) {
     const int32_t row = j->window->kernel_w * j->channels;
+    if (rows->end - rows->first == j->window->kernel_h && j->window->dilation_w == 1 &&
+        columns->end - columns->first == j->window->kernel_w) {
+        const ptrdiff_t pitch = (ptrdiff_t)j->width * j->channels;
+        const int8_t *source =
+            j->image + rows->start * pitch + (ptrdiff_t)columns->start * j->channels;
+        for (int32_t ky = 0; ky < j->window->kernel_h; ky++, target += row) {
+            sv_gather(target, source, j->end, row);
+            source += j->window->dilation_h * pitch;
+        }
+        return;
+    }
     target = fill(target, rows->first * row, j->zero_point);
     for (int32_t ky = rows->first; ky < rows->end; ky++) {
         const ptrdiff_t y = rows->start + ky * j->window->dilation_h;
@@ -64,24 +75,49 @@ static void gather(const job *j, const sv_span *rows, const sv_span *columns, in
     fill(target, (j->window->kernel_h - rows->end) * row, j->zero_point);
 }
 
-static void image(job *j, const sv_product *p, const sv_scaling *scaling, const sv_tensor *output,
-                  int8_t *target) {
+/* Whether the windows of four neighbouring outputs are read in place: all inside, in whole runs. */
+static int are_in_place(const job *j, const sv_span *rows, int32_t x, int32_t width) {
+    const sv_window *w = j->window;
+    const int32_t start = x * w->stride_w - w->pad_left;
+    const int32_t reach = (SV_ROWS - 1) * w->stride_w + w->kernel_w;
+    return w->dilation_w == 1 && w->kernel_w * j->channels % 8 == 0 && x + SV_ROWS <= width &&
+           rows->end - rows->first == w->kernel_h && start >= 0 && start + reach <= j->width;
+}
+
+static void multiply_in_place(const job *j, const sv_product *p, const sv_scaling *scaling,
+                              const sv_span *rows, int32_t x, int8_t *target) {
+    const sv_window *w = j->window;
+    const ptrdiff_t row = (ptrdiff_t)j->width * j->channels;
+    const sv_runs runs = {w->kernel_h, w->kernel_w * j->channels, w->dilation_h * row};
+    const ptrdiff_t start = x * w->stride_w - w->pad_left;
+    sv_multiply(p, scaling, j->image + rows->start * row + start * j->channels,
+                (ptrdiff_t)w->stride_w * j->channels, runs, SV_ROWS, target);
+}
+
+static void image(const job *j, const sv_product *p, const sv_scaling *scaling,
+                  const sv_tensor *output, int8_t *target) {
     const int32_t width = (int32_t)output->dims[2];
     int32_t waiting = 0;
     for (int32_t y = 0; y < (int32_t)output->dims[1]; y++) {
         const sv_span rows = sv_rows(j->window, y, j->height);
-        for (int32_t x = 0; x < width; x++) {
-            const sv_span columns = sv_columns(j->window, x, j->width);
+        for (int32_t x = 0; x < width;) {
+            if (waiting == 0 && are_in_place(j, &rows, x, width)) {
+                multiply_in_place(j, p, scaling, &rows, x, target);
+                target += SV_ROWS * (ptrdiff_t)p->outputs;
+                x += SV_ROWS;
+                continue;
+            }
+            const sv_span columns = sv_columns(j->window, x++, j->width);
             gather(j, &rows, &columns, sv_gathered_row(p, waiting));
             if (++waiting == SV_ROWS) {
-                sv_multiply(p, scaling, p->gathered, p->depth, waiting, target);
+                sv_multiply_gathered(p, scaling, waiting, target);
                 target += waiting * (ptrdiff_t)p->outputs;
                 waiting = 0;
             }
         }
     }
     if (waiting > 0) {
-        sv_multiply(p, scaling, p->gathered, p->depth, waiting, target);
+        sv_multiply_gathered(p, scaling, waiting, target);
     }
 }
 

@@ -155,28 +155,40 @@ static inline void multiply1(const sv_product *p, const sv_scaling *s, const int
         a = add_pair(a, x3, wasm_i16x8_load8x8(weights + 48));
         b = add_pair(b, x3, wasm_i16x8_load8x8(weights + 56));
     }
-    sv_store8(output, s->count - c, sv_scale8(s, c, a, b));
+    sv_store8(output, s->count - c, sv_scale8_few(s, c, a, b));
+}
+
+static void take_rows(const sv_product *p, const int8_t *rows, ptrdiff_t stride, sv_runs runs,
+                      int32_t count) {
+    int16_t *target = p->widened;
+    for (int32_t run = 0; run < runs.count; run++, rows += runs.pitch) {
+        if (count == 1) {
+            widen(rows, runs.length, target);
+            target += runs.length;
+        } else {
+            const int8_t *const four[SV_ROWS] = {rows, rows + stride,
+                                                 rows + (count > 2 ? 2 * stride : 0),
+                                                 rows + (count > 3 ? 3 * stride : 0)};
+            interleave(four, runs.length, target);
+            target += SV_ROWS * runs.length;
+        }
+    }
 }
 
 void sv_multiply(const sv_product *p, const sv_scaling *scaling, const int8_t *rows,
-                 ptrdiff_t stride, int32_t count, int8_t *outputs) {
+                 ptrdiff_t stride, sv_runs runs, int32_t count, int8_t *outputs) {
     const ptrdiff_t block = SV_BLOCK * (ptrdiff_t)p->depth;
     const int8_t *weights = p->weights + scaling->first * (ptrdiff_t)p->depth;
     outputs += scaling->first;
-    if (count == 1) {
-        widen(rows, p->depth, p->widened);
-        for (int32_t c = 0; c < scaling->count; c += SV_BLOCK, weights += block) {
-            multiply1(p, scaling, weights, c, outputs + c);
-        }
-        return;
-    }
-    const int8_t *const four[SV_ROWS] = {rows, rows + stride, rows + (count > 2 ? 2 * stride : 0),
-                                         rows + (count > 3 ? 3 * stride : 0)};
-    interleave(four, p->depth, p->widened);
+    take_rows(p, rows, stride, runs, count);
     for (int32_t c = 0; c < scaling->count; c += SV_BLOCK, weights += block) {
         v128_t sums[2 * SV_ROWS]; /* in memory: what outlives a call would be there all the time */
-        multiply4(p, scaling, weights, c, sums);
-        scale4(p, scaling, c, count, sums, outputs + c);
+        if (count == 1) {
+            multiply1(p, scaling, weights, c, outputs + c);
+        } else {
+            multiply4(p, scaling, weights, c, sums);
+            scale4(p, scaling, c, count, sums, outputs + c);
+        }
     }
 }
 
@@ -186,12 +198,13 @@ void sv_multiply_all(const sv_product *p, const sv_scaling *scaling, const int8_
         const ptrdiff_t left = (end - inputs) / p->terms;
         const int32_t count = left < SV_ROWS ? (int32_t)left : SV_ROWS;
         if (p->terms == p->depth) {
-            sv_multiply(p, scaling, inputs, p->terms, count, outputs);
+            const sv_runs whole = {1, p->terms, 0};
+            sv_multiply(p, scaling, inputs, p->terms, whole, count, outputs);
         } else {
             for (int32_t r = 0; r < count; r++) {
                 sv_gather(sv_gathered_row(p, r), inputs + r * p->terms, end, p->terms);
             }
-            sv_multiply(p, scaling, p->gathered, p->depth, count, outputs);
+            sv_multiply_gathered(p, scaling, count, outputs);
         }
         inputs += count * (ptrdiff_t)p->terms;
         outputs += count * (ptrdiff_t)p->outputs;

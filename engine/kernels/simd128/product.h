@@ -59,9 +59,23 @@ static inline int8_t *sv_gathered_row(const sv_product *p, int32_t number) {
     return row;
 }
 
-/* The outputs of 1..SV_ROWS rows of `depth` readable bytes, `stride` apart. */
+/* A row in memory: runs of `length` bytes, `pitch` apart, together `depth` bytes. */
+typedef struct sv_runs {
+    int32_t count;
+    int32_t length; /* a multiple of 8 */
+    ptrdiff_t pitch;
+} sv_runs;
+
+/* The outputs of 1..SV_ROWS rows, which begin `stride` apart. */
 void sv_multiply(const sv_product *p, const sv_scaling *scaling, const int8_t *rows,
-                 ptrdiff_t stride, int32_t count, int8_t *outputs);
+                 ptrdiff_t stride, sv_runs runs, int32_t count, int8_t *outputs);
+
+/* The same for rows that were gathered. */
+static inline void sv_multiply_gathered(const sv_product *p, const sv_scaling *scaling,
+                                        int32_t count, int8_t *outputs) {
+    const sv_runs whole = {1, p->depth, 0};
+    sv_multiply(p, scaling, p->gathered, p->depth, whole, count, outputs);
+}
 
 /* The same for any number of rows, one behind the other. */
 void sv_multiply_all(const sv_product *p, const sv_scaling *scaling, const int8_t *inputs,

@@ -38,40 +38,75 @@ static inline float sv_power_of_two(int32_t exponent) {
     return power.value;
 }
 
-/* Factors and bounds of the channels first..first+count-1, at most SV_PANEL.
+/* Factors and bounds of four channels with double rounding, at element `i`; returns whether
+ * sv_exact4 can do them.
  *
  * With y = x * multiplier * 2^-31 and e = -shift, MBQM gives the whole number next to
  * round(y) * 2^-e, which is at most 2^-(e+1) away from the exact product y * 2^-e. Below 512, which
  * is all that does not saturate, three roundings to float32 add less than 2^-13; half of 2^-12 is
  * left for sv_exact4, which is asked for eight channels if one of them is in doubt. */
+static inline int sv_open_double4(sv_scaling *s, int32_t i, const sv_i32 *multipliers,
+                                  const int8_t *shifts) {
+    const v128_t multiplier = wasm_v128_load(multipliers);
+    const v128_t shift =
+        wasm_i32x4_extend_low_i16x8(wasm_i16x8_extend_low_i8x16(wasm_v128_load32_zero(shifts)));
+    const v128_t power =
+        wasm_i32x4_shl(wasm_i32x4_add(shift, wasm_i32x4_splat(127)), 23); /* 2^shift */
+    const v128_t scaled = wasm_f32x4_mul(wasm_f32x4_convert_i32x4(multiplier), power);
+    const v128_t certain = wasm_f32x4_sub(wasm_f32x4_splat(0.5f - 0x1p-12f),
+                                          wasm_f32x4_mul(power, wasm_f32x4_splat(0.5f)));
+    const v128_t is_zero = wasm_i32x4_eq(multiplier, wasm_i32x4_splat(0));
+    const v128_t is_fine = wasm_v128_and(wasm_i32x4_gt(shift, wasm_i32x4_splat(-15)),
+                                         wasm_i32x4_gt(wasm_i32x4_splat(0), shift));
+    wasm_v128_store(s->multiplier + i, multiplier);
+    wasm_v128_store(s->factor + i, wasm_f32x4_mul(scaled, wasm_f32x4_splat(0x1p-31f)));
+    wasm_v128_store(s->power + i, wasm_v128_bitselect(wasm_f32x4_splat(1.0f), power, is_zero));
+    wasm_v128_store(s->certain + i,
+                    wasm_v128_bitselect(wasm_f32x4_splat(0.5f), certain, is_zero));
+    return wasm_i32x4_all_true(wasm_v128_or(is_fine, is_zero));
+}
+
+/* The same with both roundings; with single rounding no product is in doubt. */
+static inline void sv_open_scaling4(sv_scaling *s, int32_t i, const sv_i32 *bias,
+                                    const sv_i32 *multiplier, const int8_t *shift) {
+    wasm_v128_store(s->bias + i, wasm_v128_load(bias));
+    if (s->stage->rounding == SV_ROUND_SINGLE) {
+        wasm_v128_store(s->factor + i, wasm_v128_load(multiplier)); /* bits of float32 */
+        wasm_v128_store(s->certain + i, wasm_f32x4_splat(0.5f));
+    } else {
+        s->are_exact &= sv_open_double4(s, i, multiplier, shift);
+    }
+}
+
+/* The channels first..first+count-1, at most SV_PANEL. */
 static inline void sv_open_scaling(sv_scaling *s, const sv_stage *stage, int32_t first,
                                    int32_t count) {
-    const int is_single = stage->rounding == SV_ROUND_SINGLE;
-    const int32_t end = (count + SV_BLOCK - 1) / SV_BLOCK * SV_BLOCK;
     s->stage = stage;
     s->first = first;
     s->count = count;
-    s->are_exact = !is_single;
+    s->are_exact = stage->rounding == SV_ROUND_DOUBLE;
     s->to_zero_point = wasm_i32x4_splat(0x4b400000 - stage->zero_point);
     s->low = wasm_i8x16_splat((int8_t)(stage->low + stage->zero_point));
     s->high = wasm_i8x16_splat((int8_t)(stage->high + stage->zero_point));
-    for (int32_t i = 0; i < end; i++) {
-        const int32_t channel = first + i;
-        s->bias[i] = i < count ? stage->bias[channel] : 0;
-        s->factor[i] = 0;
-        s->certain[i] = 0.5f;
-        s->multiplier[i] = 0;
-        s->power[i] = 1.0f;
-        if (i < count && is_single) {
-            s->factor[i] = stage->factor[channel];
-        } else if (i < count && stage->multiplier[channel] != 0) {
-            const int32_t shift = stage->shift[channel];
-            s->factor[i] = (float)stage->multiplier[channel] * sv_power_of_two(shift - 31);
-            s->certain[i] -= sv_power_of_two(-12) + sv_power_of_two(shift - 1);
-            s->multiplier[i] = stage->multiplier[channel];
-            s->power[i] = sv_power_of_two(shift);
-            s->are_exact &= shift >= -14 && shift <= -1;
+    int32_t i = 0;
+    for (; i + 4 <= count; i += 4) {
+        const int32_t c = first + i;
+        sv_open_scaling4(s, i, stage->bias + c, stage->multiplier + c, stage->shift + c);
+    }
+    if (i < count) { /* what lies behind the last channel is not ours to read */
+        sv_i32 bias[4] = {0}, multiplier[4] = {0};
+        int8_t shift[4] = {0};
+        for (int32_t k = 0; i + k < count; k++) {
+            bias[k] = stage->bias[first + i + k];
+            multiplier[k] = stage->multiplier[first + i + k];
+            shift[k] = stage->shift[first + i + k];
         }
+        sv_open_scaling4(s, i, bias, multiplier, shift);
+        i += 4;
+    }
+    if (i % SV_BLOCK != 0) {
+        static const sv_i32 none[4] = {0};
+        sv_open_scaling4(s, i, none, none, (const int8_t *)none);
     }
 }
 
