@@ -101,9 +101,9 @@ static inline void store(const sv_product *p, int8_t *output, int32_t row, int32
     sv_store8(output + row * (ptrdiff_t)p->outputs, left, bytes);
 }
 
-/* Scale and store the sums of up to four rows. */
+/* Scale and store the sums of up to four rows; `is_sure`, a constant, is the scaling's own. */
 static inline void scale4(const sv_product *p, const sv_scaling *s, int32_t c, int32_t count,
-                          const v128_t sums[2 * SV_ROWS], int8_t *output) {
+                          const v128_t sums[2 * SV_ROWS], int8_t *output, int is_sure) {
     const int32_t left = s->count - c;
     sv_scaled all[SV_ROWS];
     const v128_t factor = wasm_v128_load(s->factor + c);
@@ -117,7 +117,7 @@ static inline void scale4(const sv_product *p, const sv_scaling *s, int32_t c, i
     const v128_t far_end = wasm_f32x4_pmax(wasm_f32x4_pmax(all[0].far_end, all[1].far_end),
                                            wasm_f32x4_pmax(all[2].far_end, all[3].far_end));
     const v128_t doubt = sv_doubt(s, c, far), doubt_end = sv_doubt(s, c + 4, far_end);
-    if (wasm_v128_any_true(wasm_v128_or(doubt, doubt_end))) {
+    if (!is_sure && wasm_v128_any_true(wasm_v128_or(doubt, doubt_end))) {
         for (int32_t r = 0; r < count; r++) {
             store(p, output, r, left,
                   sv_exact8(s, c, sums[2 * r], sums[2 * r + 1], doubt, doubt_end));
@@ -187,7 +187,11 @@ void sv_multiply(const sv_product *p, const sv_scaling *scaling, const int8_t *r
             multiply1(p, scaling, weights, c, outputs + c);
         } else {
             multiply4(p, scaling, weights, c, sums);
-            scale4(p, scaling, c, count, sums, outputs + c);
+            if (scaling->is_sure) {
+                scale4(p, scaling, c, count, sums, outputs + c, 1);
+            } else {
+                scale4(p, scaling, c, count, sums, outputs + c, 0);
+            }
         }
     }
 }

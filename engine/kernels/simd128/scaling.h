@@ -18,7 +18,8 @@ typedef struct sv_scaling {
     const sv_stage *stage;
     int32_t first;  /* channel of element 0 */
     int32_t count;  /* channels; behind them the factors are 0 up to the end of a block */
-    int32_t are_exact; /* sv_exact4 can do all channels */
+    int32_t is_sure;   /* single rounding: products are the result */
+    int32_t are_exact; /* double rounding, and sv_exact4 can do all channels */
     v128_t to_zero_point; /* int32: what the bits of 1.5 * 2^23 + z are greater than z + zero point */
     v128_t low;           /* int8 */
     v128_t high;
@@ -70,9 +71,8 @@ static inline int sv_open_double4(sv_scaling *s, int32_t i, const sv_i32 *multip
 static inline void sv_open_scaling4(sv_scaling *s, int32_t i, const sv_i32 *bias,
                                     const sv_i32 *multiplier, const int8_t *shift) {
     wasm_v128_store(s->bias + i, wasm_v128_load(bias));
-    if (s->stage->rounding == SV_ROUND_SINGLE) {
+    if (s->is_sure) {
         wasm_v128_store(s->factor + i, wasm_v128_load(multiplier)); /* bits of float32 */
-        wasm_v128_store(s->certain + i, wasm_f32x4_splat(0.5f));
     } else {
         s->are_exact &= sv_open_double4(s, i, multiplier, shift);
     }
@@ -84,7 +84,8 @@ static inline void sv_open_scaling(sv_scaling *s, const sv_stage *stage, int32_t
     s->stage = stage;
     s->first = first;
     s->count = count;
-    s->are_exact = stage->rounding == SV_ROUND_DOUBLE;
+    s->is_sure = stage->rounding == SV_ROUND_SINGLE;
+    s->are_exact = !s->is_sure;
     s->to_zero_point = wasm_i32x4_splat(0x4b400000 - stage->zero_point);
     s->low = wasm_i8x16_splat((int8_t)(stage->low + stage->zero_point));
     s->high = wasm_i8x16_splat((int8_t)(stage->high + stage->zero_point));
@@ -206,6 +207,9 @@ static inline v128_t sv_scale8(const sv_scaling *s, int32_t channel, v128_t sums
     const sv_scaled scaled =
         sv_scale8_fast(s, wasm_v128_load(s->factor + channel),
                        wasm_v128_load(s->factor + channel + 4), sums, sums_end);
+    if (s->is_sure) {
+        return sv_narrow16(scaled.words, scaled.words, s->low, s->high);
+    }
     const v128_t doubt = sv_doubt(s, channel, scaled.far);
     const v128_t doubt_end = sv_doubt(s, channel + 4, scaled.far_end);
     if (wasm_v128_any_true(wasm_v128_or(doubt, doubt_end))) {
