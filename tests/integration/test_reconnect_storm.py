@@ -63,7 +63,7 @@ def test_two_hundred_agents_come_back_spread(mosquitto: RunningBroker) -> None:
     process = psutil.Process()
     before = process.memory_info().rss
     with TcpProxy(mosquitto.address.port) as cable:
-        config = BrokerConfig(url=f"mqtt://127.0.0.1:{cable.port}", keepalive_s=5)
+        config = BrokerConfig(url=f"mqtt://127.0.0.1:{cable.port}", keepalive_s=60)
         links = []
         for number in range(AGENTS):
             name = f"storm-{number}"
