@@ -25,7 +25,9 @@ FEWEST_RUNS = 3
 def bench(question: dict[str, Any]) -> dict[str, Any]:
     """Answer one question of `agent.bench.cli`."""
     path, runtime = question["model"], question["runtime"]
-    options = Options(question["threads"], question["delegate"], cache=user_cache())
+    options = Options(
+        question["threads"], question["delegate"], cache=user_cache(), deadline_s=None
+    )  # as in a pipeline
     for name in needs(path, runtime):
         importlib.import_module(name)  # it takes its time, and is no part of loading a model
     start = time.perf_counter()

@@ -75,7 +75,8 @@ def ours(
 
     for name in needs(str(model), str(runtime)):
         importlib.import_module(name)
-    options = Options(delegate=delegate or "xnnpack", cache=Path(cache) if cache else None)
+    folder = Path(cache) if cache else None
+    options = Options(delegate=delegate or "xnnpack", cache=folder, deadline_s=None)  # as pipelines
 
     def loader() -> tuple[Steps, str]:
         found = load(str(model), str(runtime), options).model
