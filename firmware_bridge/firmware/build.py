@@ -111,7 +111,7 @@ def build(
             _run([*compiler, *arguments], board)
             objects.append(str(made))
         image = folder / board.image
-        own = () if name == "posix" else ("-lgcc",)
+        own = () if name == "posix" else ("-lc", "-lgcc")
         _run([*compiler, *board.flags, *board.linking, *objects, *own, "-o", str(image)], board)
         image.replace(target)
     return target

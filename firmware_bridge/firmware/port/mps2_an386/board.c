@@ -60,7 +60,7 @@ uint32_t port_now_ms(void) {
 
 void port_kick_watchdog(void) { TIMER1_VALUE = WATCHDOG_S * BOARD_HZ; }
 
-static void reset(void) {
+__attribute__((noreturn)) static void reset(void) {
     __asm volatile("dsb");
     BOARD_AIRCR = RESTART_WORD;
     for (;;) {
