@@ -298,7 +298,14 @@ int sv_calls_work(sv_calls *calls) {
     if (!calls->is_running) {
         return 0;
     }
+    const int is_timed = calls->last_method == SV_BENCH;
+    if (is_timed) {
+        port_hold_interrupts();
+    }
     const int step = sv_runner_step(calls->runner);
+    if (is_timed) {
+        port_release_interrupts();
+    }
     if (step > 0) {
         return 1;
     }

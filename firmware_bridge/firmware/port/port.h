@@ -54,6 +54,10 @@ size_t port_read(uint8_t *bytes, size_t room);
 /* Bytes that come meanwhile are kept. */
 void port_write(const uint8_t *bytes, size_t count);
 
+/* Between these two nothing disturbs what is timed; bytes that come meanwhile may be lost. */
+void port_hold_interrupts(void);
+void port_release_interrupts(void);
+
 /* Wait until all that was written has left. */
 void port_flush(void);
 

@@ -7,9 +7,11 @@
 #define TIMER1_CTRL BOARD_REGISTER(0x40001000u)
 #define TIMER1_VALUE BOARD_REGISTER(0x40001004u)
 #define TIMER1_RELOAD BOARD_REGISTER(0x40001008u)
-#define TIMER1_INT BOARD_REGISTER(0x4000100Cu)
+#define SYSTICK_CTRL BOARD_REGISTER(0xE000E010u)
+#define SYSTICK_RELOAD BOARD_REGISTER(0xE000E014u)
+#define SYSTICK_VALUE BOARD_REGISTER(0xE000E018u)
 
-enum { TIMER_ON = 1, TIMER_INTERRUPT = 8 };
+enum { TIMER_ON = 1, TIMER_INTERRUPT = 8, SYSTICK_ON = 7 };
 enum { ARENA_BYTES = 192 * 1024, STORE_BYTES = 1024 * 1024 };
 enum { LEFT_BEHIND = 0x5E1FFA17 };
 enum { WATCHDOG_S = 4, RESTART_WORD = 0x05FA0004, FAULTS_ON = 7 << 16, TRAP_DIVISION = 1 << 4 };
@@ -131,12 +133,24 @@ const port_about *port_init(void) {
     BOARD_ISER = 1u << BOARD_IRQ_TIMER1;
     BOARD_SHCSR |= FAULTS_ON;
     BOARD_CCR |= TRAP_DIVISION;
+    SYSTICK_RELOAD = BOARD_HZ / 1000;
     about.boot_nonce = nonce();
     board_uart_init();
     return &about;
 }
 
-void port_idle(void) { /* nothing ticks that would end a sleep: look again at once */ }
+void port_hold_interrupts(void) { __asm volatile("cpsid i" ::: "memory"); }
+
+void port_release_interrupts(void) { __asm volatile("cpsie i" ::: "memory"); }
+
+void port_idle(void) { /* a byte ends the sleep, or the next millisecond */
+    SYSTICK_VALUE = 0;
+    SYSTICK_CTRL = SYSTICK_ON;
+    __asm volatile("wfi");
+    SYSTICK_CTRL = 0;
+}
+
+void board_ticked(void) {}
 
 void port_crash(uint8_t kind) {
     if (kind == 1) {

@@ -22,6 +22,7 @@ void board_paint_stack(void);
 void board_uart_init(void);
 void board_uart_received(void);
 void board_uart_sent(void);
+void board_ticked(void);
 __attribute__((noreturn)) void board_crashed(const uint32_t *stacked, uint32_t kind);
 
 #endif

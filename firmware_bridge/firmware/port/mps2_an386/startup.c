@@ -62,7 +62,7 @@ __attribute__((section(".vectors"), used)) static const struct {
         unexpected,
         0,
         unexpected, /* PendSV */
-        unexpected, /* SysTick */
+        board_ticked,
     },
     {
         board_uart_received,

@@ -68,6 +68,8 @@ void port_write(const uint8_t *bytes, size_t count) {
 }
 
 void port_flush(void) {}
+void port_hold_interrupts(void) {}
+void port_release_interrupts(void) {}
 
 void port_idle(void) { is_ready(POLLIN, STDIN_FILENO, IDLE_MS); }
 

@@ -1,0 +1,1 @@
+"""Ports, processes and clocks of the bridge."""

@@ -1,0 +1,1 @@
+"""Calls over a link, without I/O."""
