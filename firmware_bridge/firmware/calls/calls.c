@@ -186,6 +186,7 @@ static void bench(sv_calls *calls) {
     sv_link_poll(calls->link, port_now_ms()); /* acknowledged first: nothing else runs meanwhile */
     port_flush();
     sv_runner_load(calls->runner, (const sv_plan *)(const void *)plan->bytes);
+    sv_runner_rewind_to_zeros(calls->runner);
     run(calls, SV_BENCH);
 }
 
@@ -310,7 +311,7 @@ int sv_calls_work(sv_calls *calls) {
         return 1;
     }
     if (step == 0 && --calls->runs_left > 0) {
-        sv_runner_rewind(calls->runner);
+        sv_runner_rewind_to_zeros(calls->runner);
         return 1;
     }
     finish(calls, step);

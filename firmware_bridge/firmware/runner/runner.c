@@ -55,6 +55,15 @@ int sv_runner_write(sv_runner *runner, const uint8_t *bytes, uint32_t count) {
     return count == 0;
 }
 
+void sv_runner_rewind_to_zeros(sv_runner *runner) {
+    sv_runner_rewind(runner);
+    for (uint32_t i = 0; i < runner->plan->input_count; i++) {
+        const uint32_t tensor = sv_plan_input(runner->plan, i);
+        void *data = sv_plan_data(runner->plan, runner->arena, tensor);
+        memset(data, 0, sv_plan_tensor(runner->plan, tensor)->bytes);
+    }
+}
+
 int sv_runner_step(sv_runner *runner) {
     const uint32_t number = runner->next;
     if (number >= runner->plan->operator_count) {

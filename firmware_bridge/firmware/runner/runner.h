@@ -26,6 +26,9 @@ uint32_t sv_runner_output_bytes(const sv_plan *plan);
 void sv_runner_rewind(sv_runner *runner);
 int sv_runner_write(sv_runner *runner, const uint8_t *bytes, uint32_t count);
 
+/* Begin a run over inputs of zeros, so that what is counted is the same each time. */
+void sv_runner_rewind_to_zeros(sv_runner *runner);
+
 /* Run the next operator; 1: more follow, 0: done, negative: the engine's status, negated. */
 int sv_runner_step(sv_runner *runner);
 
