@@ -69,6 +69,7 @@ BOARDS = {
         remedy="apt install gcc",
     ),
 }
+COUNTING_MS_TICKS = 25_000 * 100
 PARTS = ("link", "calls", "store", "runner", "text")
 
 
@@ -76,6 +77,7 @@ def build(
     name: str = "mps2-an386",
     *,
     crashes: bool = False,
+    counting: bool = False,
     kernels: str | None = None,
     cache: Path = CACHE,
 ) -> Path:
@@ -83,6 +85,7 @@ def build(
 
     Args:
         crashes: build in the method that crashes on purpose; for tests.
+        counting: for an emulator that counts instructions, whose time runs ahead of ours.
         kernels: another of the engine's lists of kernels.
 
     Raises:
@@ -95,6 +98,7 @@ def build(
         compiler = [board.compiler]
     flags = [*WARNINGS, *board.flags, f"-I{FIRMWARE}", f"-I{ENGINE}", f"-I{ENGINE / 'include'}"]
     flags += ["-DSV_WITH_CRASHES"] if crashes else []
+    flags += [f"-DBOARD_MS_TICKS={COUNTING_MS_TICKS}"] if counting else []
     words = [*compiler, _version(compiler, board), *flags, *board.linking, kernels]
     target = cache / _digest(words) / board.image
     if target.exists():
@@ -159,10 +163,13 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Build the firmware.")
     parser.add_argument("board", nargs="?", choices=BOARDS, default="mps2-an386")
     parser.add_argument("--crashes", action="store_true", help="can crash on purpose; for tests")
+    parser.add_argument("--counting", action="store_true", help="for QEMU with -icount")
     parser.add_argument("--kernels", help="another list of the engine's kernels")
     asked = parser.parse_args()
     try:
-        path = build(asked.board, crashes=asked.crashes, kernels=asked.kernels)
+        path = build(
+            asked.board, crashes=asked.crashes, counting=asked.counting, kernels=asked.kernels
+        )
         sys.stdout.write(f"{path}\n")
     except BuildError as error:
         sys.exit(str(error))

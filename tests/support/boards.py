@@ -19,8 +19,8 @@ from toolchain.tflite.reader import read
 
 
 @cache
-def image(board: str = "mps2-an386", *, crashes: bool = False, kernels: str | None = None) -> Path:
-    return build(board, crashes=crashes, kernels=kernels)
+def image(board: str = "mps2-an386", *, crashes: bool = False, counting: bool = False) -> Path:
+    return build(board, crashes=crashes, counting=counting)
 
 
 def plan_of(model: bytes, target: Target) -> tuple[bytes, bytes]:
