@@ -9,7 +9,10 @@ void sv_runner_init(sv_runner *runner, uint8_t *arena, uint32_t (*ticks)(void)) 
 }
 
 void sv_runner_load(sv_runner *runner, const sv_plan *plan) {
-    runner->plan = plan;
+    if (runner->plan != plan) {
+        runner->plan = plan;
+        sv_plan_reset(plan, runner->arena); /* its variables begin anew; others were in the arena */
+    }
     sv_runner_rewind(runner);
 }
 
@@ -31,7 +34,7 @@ uint32_t sv_runner_output_bytes(const sv_plan *plan) {
 
 void sv_runner_rewind(sv_runner *runner) {
     runner->written = 0;
-    runner->next = 0;
+    runner->next = runner->plan->reset_count; /* runs start behind the resets */
     runner->total_ticks = 0;
 }
 

@@ -1,0 +1,2 @@
+/* The kernels of the firmware. */
+#include "targets/portable.c"
