@@ -28,7 +28,7 @@ def is_available() -> bool:
 
 def instructions(ticks: int) -> int:
     """Instructions of one operator, from the ticks of a board that counts them."""
-    return round(ticks * TICK_NS / 2**INSTRUCTION_SHIFT)
+    return round(ticks * TICK_NS / (1 << INSTRUCTION_SHIFT))
 
 
 class Emulator:
