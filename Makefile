@@ -1,6 +1,7 @@
 # make demo   see the whole system at work        make test   everything, as CI does
 # make check  quick: format, types, pure tests    make fix    mend what can be mended
 # make bench  every number that the docs quote    make clean  remove what was built
+# make firmware  the image for mps2-an386, which arm-none-eabi-gcc builds
 # make wheel  dist/selvedge-*.whl, which installs without a compiler on any machine
 
 PYTHON ?= python3
@@ -17,7 +18,7 @@ PURE := tests/unit tests/sim
 ENGINE := $(shell find engine -name '*.[ch]' -o -name '*.py')
 CODE := selvedge.py setup.py agent broker engine firmware_bridge toolchain benchmarks examples docs tests
 
-.PHONY: demo setup test check lint fix bench campaign docs packages wheel clean
+.PHONY: demo setup test check lint fix bench campaign docs firmware packages wheel clean
 
 demo: $(VENV)/.demo
 	$(BIN)/selvedge demo $(DEMO)
@@ -53,6 +54,9 @@ campaign: $(VENV)/.dev
 wheel: $(VENV)/bin/python
 	rm -rf build
 	$(PIP:install=wheel) --no-deps --wheel-dir dist .
+
+firmware:
+	@image=$$($(PYTHON) firmware_bridge/firmware/build.py) && echo $$image && arm-none-eabi-size $$image
 
 packages:
 	@tests/support/install-packages.sh

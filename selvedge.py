@@ -30,6 +30,12 @@ COMMANDS = {
     "bench": ("agent.bench.cli", "measure models under runtimes"),
     "inspect": ("toolchain.inspect.cli", "say what is in a model"),
     "compare": ("toolchain.compare.cli", "find the first tensor in which two runtimes differ"),
+    "mcu list": ("agent.mcu.list_cli", "list serial ports, and the microcontrollers behind them"),
+    "mcu info": ("agent.mcu.info_cli", "say what a microcontroller is and has"),
+    "mcu load": ("agent.mcu.load_cli", "bring a model to a microcontroller"),
+    "mcu infer": ("agent.mcu.infer_cli", "run a model once on a microcontroller"),
+    "mcu bench": ("agent.mcu.bench_cli", "measure a model on a microcontroller"),
+    "mcu emulate": ("agent.mcu.emulate_cli", "run an emulated microcontroller"),
     "convert": ("toolchain.convert.cli", "make a wasm module or a plan out of a .tflite model"),
 }
 

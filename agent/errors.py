@@ -20,7 +20,7 @@ class ModelError(AgentError, ValueError):
 
 
 class LinkError(AgentError, ConnectionError):
-    """The broker, or the link to it, fails."""
+    """The broker or an attached device, or the link to it, fails."""
 
     exit_code = ExitCode.LINK
 

@@ -22,8 +22,10 @@ class CallError(BridgeError):
 
     Attributes:
         status: the refusal as a number of `firmware_bridge.calls.methods.CallStatus`.
+        detail: the engine's own status; 0 if it is not about that.
     """
 
-    def __init__(self, text: str, status: int = 0) -> None:
+    def __init__(self, text: str, status: int = 0, detail: int = 0) -> None:
         super().__init__(text)
         self.status = status
+        self.detail = detail

@@ -1,8 +1,8 @@
 """`selvedge infer`: run a model once on an array."""
 
 import argparse
-from typing import Any
 
+from agent.infer.report import lines, output_name
 from agent.runtime.adapters.child import ask
 from agent.runtime.choose import RUNTIMES
 from broker.contract.outcome import Outcome
@@ -16,7 +16,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--output",
-        type=_output_name,
+        type=output_name,
         metavar="FILE",
         help="write the outputs here: .npy, or .npz when there are several",
     )
@@ -55,23 +55,8 @@ def run(arguments: argparse.Namespace) -> Outcome:
     )
     question = {key: getattr(arguments, key) for key in keys}
     tree = ask("agent.infer.app", question, arguments.deadline)
-    return Outcome(_text(tree), tree)
-
-
-def _text(tree: dict[str, Any]) -> str:
-    lines = [f"{tree['runtime']} ({tree['detail']}): {tree['latency_ms']:.3f} ms"]
-    for output in tree["outputs"]:
-        where = f" → {output['file']}" if output["file"] else ""
-        lines.append(f"{output['name']} {output['dtype']} {output['shape']}{where}")
-        if not output["file"]:
-            lines.append(f"  {output.get('values', 'too large to show: use --output')}")
-    return "\n".join(lines)
-
-
-def _output_name(text: str) -> str:
-    if not text.endswith((".npy", ".npz")):
-        raise argparse.ArgumentTypeError(f"{text!r} does not end in .npy or .npz")
-    return text
+    head = f"{tree['runtime']} ({tree['detail']}): {tree['latency_ms']:.3f} ms"
+    return Outcome("\n".join([head, *lines(tree["outputs"])]), tree)
 
 
 def _threads(text: str) -> int:

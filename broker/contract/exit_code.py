@@ -21,6 +21,6 @@ MEANINGS = {
     ExitCode.USAGE: "The command line is wrong, or the command was interrupted.",
     ExitCode.CONFIGURATION: "The configuration, or a name or message in it, is refused.",
     ExitCode.MODEL: "The model or its input is refused, or the model failed.",
-    ExitCode.LINK: "The broker cannot be reached, refuses us, or falls silent.",
+    ExitCode.LINK: "The broker or a device cannot be reached, refuses us, or falls silent.",
     ExitCode.UNAVAILABLE: "This machine lacks what is needed: a package, a device, a file.",
 }

@@ -69,7 +69,7 @@ class Attached:
             if answer.status is not CallStatus.OK:
                 detail = f" (engine status {answer.body[0]})" if answer.body else ""
                 text = f"port {self._port.url}: {answer.status.name} to {method.name}{detail}"
-                raise CallError(text, answer.status)
+                raise CallError(text, answer.status, answer.body[0] if answer.body else 0)
             return answer.body
         raise LinkDownError(f"port {self._port.url}: no answer to {method.name} in {timeout_s:g} s")
 
@@ -94,7 +94,7 @@ class Attached:
         self._until(lambda: upload.phase in (Phase.DONE, Phase.FAILED), 600.0, handle)
         if upload.sizes is None:
             told = upload.refusal or "the upload did not end in 10 minutes"
-            raise CallError(f"port {self._port.url}: {told}", upload.status)
+            raise CallError(f"port {self._port.url}: {told}", upload.status, upload.detail)
         return upload.sizes
 
     def _until(

@@ -70,6 +70,11 @@ class Emulator:
         """Of QEMU."""
         return self._process.pid
 
+    @property
+    def is_running(self) -> bool:
+        """Whether it has not ended by itself."""
+        return self._process.poll() is None
+
     def _find_port(self) -> str:
         assert self._process.stdout
         said, end = b"", time.monotonic() + START_S

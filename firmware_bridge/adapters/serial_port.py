@@ -2,6 +2,7 @@
 
 import select
 from contextlib import suppress
+from errno import EACCES, ENOENT
 
 import serial
 
@@ -77,6 +78,10 @@ class SerialPort:
 
 def _told(error: Exception) -> str:
     text = " ".join(str(error).split())
+    if getattr(error, "errno", None) == ENOENT:
+        return "no such port"
+    if getattr(error, "errno", None) == EACCES:
+        return "no permission; sudo usermod -aG dialout $USER, then log in again"
     if "lock" in text:
         return "is in use by another program; only one may own it"
     return text or type(error).__name__

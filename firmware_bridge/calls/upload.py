@@ -38,6 +38,7 @@ class Upload:
         stored: bytes that the device has.
         refusal: why it failed.
         status: the device's own word, if it failed by one.
+        detail: its engine's status, if it failed by that.
         sizes: what the plan needs, once done.
     """
 
@@ -48,6 +49,7 @@ class Upload:
     stored: int = 0
     refusal: str = ""
     status: CallStatus = CallStatus.OK
+    detail: int = 0
     sizes: Sizes | None = None
     _sent: int = 0
     _beginnings: int = 0
@@ -78,7 +80,8 @@ class Upload:
             self.start(now_ms)
         elif event.status is not CallStatus.OK:
             self.status = event.status
-            detail = f" (engine status {event.body[0]})" if event.body else ""
+            self.detail = event.body[0] if event.body else 0
+            detail = f" (engine status {self.detail})" if self.detail else ""
             self._fail(f"the device answered {event.status.name} to {method.name}{detail}")
         elif method is Method.PLAN_COMMIT:
             self.sizes, self.phase = Sizes.unpack(event.body), Phase.DONE

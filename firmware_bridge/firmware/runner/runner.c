@@ -11,6 +11,7 @@ void sv_runner_init(sv_runner *runner, uint8_t *arena, uint32_t (*ticks)(void)) 
 void sv_runner_load(sv_runner *runner, const sv_plan *plan) {
     if (runner->plan != plan) {
         runner->plan = plan;
+        memset(runner->operator_ticks, 0, sizeof runner->operator_ticks); /* resets are not timed */
         sv_plan_reset(plan, runner->arena); /* its variables begin anew; others were in the arena */
     }
     sv_runner_rewind(runner);

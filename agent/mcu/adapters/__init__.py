@@ -1,0 +1,1 @@
+"""Ports, processes and files of the commands for microcontrollers."""

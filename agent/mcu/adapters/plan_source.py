@@ -1,0 +1,67 @@
+"""A plan for a device: read, or made of a `.tflite` file by `selvedge convert`."""
+
+import json
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from os import environ
+from pathlib import Path
+
+from agent.errors import ModelError
+from agent.runtime.adapters.model_file import read_model
+from agent.runtime.plan_file import PlanFile
+
+TARGET = "portable"
+"""Whose packing of constants a device's plans have."""
+CONVERT_S = 120
+MAX_PLAN_BYTES = 16 << 20
+_ROOT = str(Path(__file__).resolve().parents[3])
+
+
+@dataclass(frozen=True, slots=True)
+class DevicePlan:
+    """A plan to upload."""
+
+    plan: PlanFile
+    sha256: bytes
+
+
+def plan_of(path: str) -> DevicePlan:
+    """Read a `.plan`, or convert a `.tflite`.
+
+    Raises:
+        ModelError: it is neither, or cannot be converted.
+    """
+    if not path.endswith(".tflite"):
+        return _read(path, path)
+    with tempfile.TemporaryDirectory() as folder:
+        plan = str(Path(folder) / "model.plan")
+        words = [sys.executable, "-P", "-m", "selvedge", "convert", "--json", "--target", TARGET]
+        try:
+            told = subprocess.run(
+                [*words, "--", path, plan],
+                capture_output=True,
+                env=environ | {"PYTHONPATH": _ROOT},
+                timeout=CONVERT_S,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise ModelError(f"model {path} was not converted in {CONVERT_S} s") from None
+        if told.returncode:
+            raise ModelError(_refusal(told.stdout) or f"model {path} cannot be converted")
+        return _read(plan, path)
+
+
+def _read(path: str, name: str) -> DevicePlan:
+    found = read_model(path, MAX_PLAN_BYTES)
+    if not isinstance(found.content, PlanFile):
+        raise ModelError(f"model {name}: a .tflite or a .plan file is wanted")
+    return DevicePlan(found.content, bytes.fromhex(found.sha256))
+
+
+def _refusal(said: bytes) -> str:
+    try:
+        return str(json.loads(said)["error"])
+    except (ValueError, KeyError, TypeError):
+        return ""
