@@ -50,7 +50,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
     is_whole = arguments.emulate and len(costs) == len(names)
     tree[unit] = sum(costs) if is_whole else cost(timing.ticks)
     tree["operators"] = [
-        {"operator": name, unit: cost} for name, cost in zip(names, costs, strict=False)
+        {"operator": name, unit: each} for name, each in zip(names, costs, strict=False)
     ]
     return Outcome(_text(tree, unit), tree)
 

@@ -27,16 +27,16 @@ def parse(text: str) -> Damage:
     numbers = {"delay_ms": FaultRates().delay_ms, "seed": 0}
     for word in text.split(","):
         name, _, value = word.strip().partition("=")
+        most = 1 if name in _CHANCES else _NUMBERS.get(name)
+        if most is None:
+            known = ", ".join((*_CHANCES, *_NUMBERS))
+            raise ConfigError(f"--fault: {name!r} is not one of {known}")
         try:
             if name in _CHANCES:
-                chances[name] = _bounded(float(value), 1.0)
+                chances[name] = _bounded(float(value), most)
             else:
-                numbers[name] = int(_bounded(int(value), _NUMBERS[name]))
-        except KeyError:
-            known = ", ".join((*_CHANCES, *_NUMBERS))
-            raise ConfigError(f"--fault: {name!r} is not one of {known}") from None
+                numbers[name] = int(_bounded(int(value), most))
         except ValueError:
-            most = 1 if name in _CHANCES else _NUMBERS[name]
             raise ConfigError(f"--fault: {word!r}: a number from 0 to {most} is wanted") from None
     return Damage(FaultRates(**chances, delay_ms=numbers["delay_ms"]), numbers["seed"])
 

@@ -74,11 +74,15 @@ PURE_PARTS = {
 IMPURE_CALLS = ("open", "print", "input", "exec", "eval", "__import__")
 HEAVY = ("numpy", "PIL", "ai_edge_litert", "tflite", "tflite_runtime")
 MAX_LINES = 300
+C_SOURCES = ROOT / "firmware_bridge" / "firmware"
+"""Like `engine`: C and the script that builds it, no package."""
 
 
 def sources() -> Iterator[tuple[str, str]]:
     for package in PACKAGES:
         for path in sorted((ROOT / package).rglob("*.py")):
+            if path.is_relative_to(C_SOURCES):
+                continue
             yield str(path.relative_to(ROOT)), path.read_text()
 
 
