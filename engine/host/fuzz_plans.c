@@ -33,15 +33,22 @@ static uint32_t odd_number(uint32_t old) {
     }
 }
 
-/* Most changes go to the records in front and to the parameters, which are the last constants:
- * they say what is done with the rest. */
+/* Bytes of parameters that no operator has more of. */
+enum { PARAMETER_BYTES = 80 };
+
+/* Most changes go to the records in front and to the parameters of an operator: they say what is
+ * done with the rest. */
 static void mutate(uint8_t *plan, size_t length, const sv_plan *original) {
-    const uint32_t constants_end = original->constants + original->constants_bytes;
     uint32_t start = 0, end = (uint32_t)length;
     if (original->length == length && chance(3)) {
-        const int is_record = chance(2) != 0;
-        start = is_record ? 0 : constants_end - 80u;
-        end = is_record ? original->constants : constants_end;
+        start = chance(4) ? (uint32_t)sizeof *original : 0;
+        end = original->constants;
+        if (chance(2) && original->operator_count > 0) {
+            const sv_operator *operators =
+                (const sv_operator *)(const void *)((const uint8_t *)original + original->operators);
+            start = end + operators[chance(original->operator_count)].parameters;
+            end = start + PARAMETER_BYTES < length ? start + PARAMETER_BYTES : (uint32_t)length;
+        }
     }
     const uint32_t size = 1u << chance(3);
     const uint32_t at = (start + chance(end - start)) / size * size;

@@ -4,7 +4,9 @@ import pytest
 
 from tests.support.engine import Lite, difference, engine_of
 from tests.support.engine_cases_f32 import FLOAT_FAMILIES, surrounded_f32
-from tests.support.engine_compare_f32 import compare_f32, fuzz_f32
+from tests.support.engine_compare import fuzz
+from tests.support.engine_compare_f32 import compare_f32
+from tests.support.engine_seeds import float_plans
 from toolchain.plan.numbers import Status
 
 CASES = 30
@@ -26,6 +28,6 @@ def test_what_is_folded_into_a_convolution_changes_nothing(family):
 
 
 def test_mutated_float_plans_are_refused_or_run_clean(tmp_path):
-    answers = fuzz_f32(tmp_path, seed=1, count=20_000)
+    answers = fuzz(tmp_path, seed=1, count=20_000, plans=float_plans)
     print(f"\n{ ({status.name: count for status, count in answers.items()}) }")
     assert answers[Status.OK] > 400

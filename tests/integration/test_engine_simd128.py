@@ -11,6 +11,7 @@ from engine.host.build import REPLAY, build
 from tests.support.engine import MODEL_NAMES, MODELS, Engine, edge_inputs
 from tests.support.engine_compare import fuzz
 from tests.support.engine_packed import WIDE, against_portable
+from tests.support.engine_seeds import network_plans
 from toolchain.lowering.lower import lower
 from toolchain.lowering.settings import Settings
 from toolchain.plan.encode import encode
@@ -69,3 +70,9 @@ def test_mutated_plans_are_refused_or_run_clean(tmp_path):
     answers = fuzz(tmp_path, seed=2, count=20_000, target=Target.SIMD128)
     print(f"\n{ ({status.name: count for status, count in answers.items()}) }")
     assert all(answers[status] > 0 for status in set(Status) - NEVER)
+
+
+def test_mutated_networks_are_refused_or_run_clean(tmp_path):
+    answers = fuzz(tmp_path, 2, 150, Target.SIMD128, network_plans)
+    print(f"\n{ ({status.name: count for status, count in answers.items()}) }")
+    assert answers[Status.OK] > 20

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,9 +13,8 @@ from tests.support.engine import KERNELS, Lite, Micro, difference, edge_inputs, 
 from tests.support.engine_cases import Case
 from tests.support.engine_cases_state import STREAMS
 from tests.support.engine_families import FAMILIES, reference
-from toolchain.lowering.lower import lower
+from tests.support.engine_seeds import operator_plans
 from toolchain.lowering.settings import Settings
-from toolchain.plan.encode import encode
 from toolchain.plan.numbers import Rounding, Status, Target
 from toolchain.tflite.reader import read
 
@@ -85,22 +85,18 @@ def compare_streams(
 
 
 def fuzz(
-    folder: Path, seed: int, count: int, target: Target = Target.PORTABLE
+    folder: Path,
+    seed: int,
+    count: int,
+    target: Target = Target.PORTABLE,
+    plans: Callable[[Target], Iterable[tuple[str, bytes]]] = operator_plans,
 ) -> dict[Status, int]:
-    """Mutate plans of every operator under ASan and UBSan; how often each status was answered."""
-    fuzzer = replace(FUZZ_PLANS, kernels=KERNELS[target])
+    """Mutate plans under ASan and UBSan; how often each status was answered."""
     paths = []
-    for family in FAMILIES:
-        for number in range(4):
-            settings = Settings(Rounding(number % 2), target)
-            plan = encode(lower(read(FAMILIES[family](number).model), settings))
-            paths.append(folder / f"{family}-{number}.plan")
-            paths[-1].write_bytes(plan)
-    for family, make in STREAMS.items():
-        for number in range(8):
-            paths.append(folder / f"{family}-{number}.plan")
-            paths[-1].write_bytes(encode(lower(read(make(number).model))))
-    command = [build(fuzzer), str(seed), str(count), *paths]
+    for name, plan in plans(target):
+        paths.append(folder / f"{name}.plan")
+        paths[-1].write_bytes(plan)
+    command = [build(replace(FUZZ_PLANS, kernels=KERNELS[target])), str(seed), str(count), *paths]
     told = subprocess.run(command, capture_output=True, text=True, check=False)
     assert told.returncode == 0, told.stderr[-4000:]
     return dict(zip(Status, json.loads(told.stdout), strict=True))

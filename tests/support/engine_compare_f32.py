@@ -1,24 +1,19 @@
 """How near float32 results must be: to a reference, and to those of another order of sums."""
 
-import json
 import platform
-import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from math import prod
-from pathlib import Path
 
 import numpy as np
 
-from engine.host.build import FUZZ_PLANS, build
 from tests.support.engine import Engine, Lite, engine_of
 from tests.support.engine_cases import Case
-from tests.support.engine_cases_f32 import FLOAT_FAMILIES, case_f32, float32
+from tests.support.engine_cases_f32 import case_f32, float32
 from tests.support.wasm_modules import Loaded, Wasmtime, module_of
 from toolchain.convert.convert import Choices
 from toolchain.lowering.lower import lower
 from toolchain.plan.encode import encode
-from toolchain.plan.numbers import Status
 from toolchain.tflite.model import Graph, Model, Operator, Tensor
 from toolchain.tflite.options import Pool2D
 from toolchain.tflite.reader import read
@@ -152,16 +147,3 @@ def worst_of_all(family: str, stride: int) -> tuple[int, float]:
         ulps = np.abs(engine.run([values])[0] - exact) / np.spacing(exact.astype(np.float32))
         worst = max(worst, float(ulps.max()))
     return len(bits), worst
-
-
-def fuzz_f32(folder: Path, seed: int, count: int) -> dict[Status, int]:
-    """Mutate float32 plans under ASan and UBSan; how often each status was answered."""
-    paths = []
-    for family in FLOAT_FAMILIES:
-        for number in range(4):
-            paths.append(folder / f"{family}-{number}.plan")
-            paths[-1].write_bytes(encode(lower(read(case_f32(family, number).model))))
-    command = [build(FUZZ_PLANS), str(seed), str(count), *paths]
-    told = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert told.returncode == 0, told.stderr[-4000:]
-    return dict(zip(Status, json.loads(told.stdout), strict=True))
