@@ -5,13 +5,9 @@ ends in SIGSEGV. Newer runtimes verify; the check here costs milliseconds and se
 numbers are those of the published schema (schema.fbs, version 3).
 """
 
-from collections.abc import Iterable
-from math import prod
-
 from agent.errors import ModelError
 from agent.runtime.flatbuffer import MisplacedError, Schema, Table, read_table
-
-MAX_TENSOR_ELEMENTS = 1 << 28
+from agent.runtime.tflite_graph import check_graph, within
 
 _SCHEMA: Schema = {
     "Model": {
@@ -36,6 +32,7 @@ _SCHEMA: Schema = {
         6: "Sparsity",
         7: "[i]",
         8: "B",
+        10: "I",
     },
     "Quantization": {0: "[f]", 1: "[f]", 2: "[f]", 3: "[q]", 4: "B", 5: "Options", 6: "i"},
     "Sparsity": {0: "[i]", 1: "[i]", 2: "[Dimension]"},
@@ -79,28 +76,22 @@ def check_tflite(data: bytes) -> None:
         raise ModelError(f"has TFLite schema version {model.get(0, 0)}; only 3 is supported")
     if not model.get(2):
         raise ModelError("holds no graph")
-    for buffer in model.get(4, []):
-        if buffer.get(1, 0) > 1 and buffer[1] + buffer.get(2, 0) > len(data):
-            raise ModelError("is truncated or damaged: a buffer ends beyond it; copy it again")
+    buffers = [_buffer_bytes(buffer, len(data)) for buffer in model.get(4, [])]
+    codes = [max(code.get(0, 0), code.get(3, 0)) for code in model.get(1, [])]
     for graph in model[2]:
-        _check_graph(graph, codes=len(model.get(1, [])), buffers=len(model.get(4, [])))
+        check_graph(graph, codes, buffers)
+    for signature in model.get(7, []):
+        number = signature.get(4, 0)
+        within([number], 0, len(model[2]), "graph")
+        tensors = len(model[2][number].get(0, []))
+        for pair in (*signature.get(0, []), *signature.get(1, [])):
+            within([pair.get(1, 0)], 0, tensors, "tensor")
 
 
-def _check_graph(graph: Table, codes: int, buffers: int) -> None:
-    tensors = graph.get(0, [])
-    for tensor in tensors:
-        _within([tensor.get(2, 0)], 0, buffers, "buffer")
-        shape = list(tensor.get(0, ()))
-        if any(size < 0 for size in shape) or prod(shape) > MAX_TENSOR_ELEMENTS:
-            raise ModelError(f"is damaged: a tensor of shape {shape[:8]} is out of bounds")
-    _within([*graph.get(1, ()), *graph.get(2, ())], 0, len(tensors), "tensor")
-    for operator in graph.get(3, []):
-        _within([operator.get(0, 0)], 0, codes, "operator code")
-        _within([*operator.get(1, ()), *operator.get(8, ())], -1, len(tensors), "tensor")
-        _within(operator.get(2, ()), 0, len(tensors), "tensor")
-
-
-def _within(indices: Iterable[int], lowest: int, end: int, what: str) -> None:
-    for index in indices:
-        if not lowest <= index < end:
-            raise ModelError(f"is damaged: it refers to {what} {index} of {end}")
+def _buffer_bytes(buffer: Table, end: int) -> int:
+    # Files beyond 2 GB keep constants behind the flatbuffer; 0 and 1 are placeholders there.
+    start = buffer.get(1, 0)
+    size = int(buffer.get(2, 0)) if start > 1 else len(buffer.get(0, b""))
+    if start > 1 and start + size > end:
+        raise ModelError("is truncated or damaged: a buffer ends beyond it; copy it again")
+    return size

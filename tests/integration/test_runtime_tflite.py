@@ -13,9 +13,9 @@ from agent.runtime.adapters import installed, tflite
 from agent.runtime.adapters.installed import available, version
 from agent.runtime.adapters.loading import Options, load
 from agent.runtime.protocol import LoadedModel
-from tests.support.small_models import activations, conv_model, with_graph, with_tensor
+from tests.support.small_models import activations, conv_model, with_tensor
 from toolchain.tflite.dtype import DType
-from toolchain.tflite.model import Operator
+from toolchain.tflite.model import Graph, Model, Operator, Quantization
 from toolchain.tflite.options import Add, Reshape
 from toolchain.tflite.writer import write
 
@@ -148,9 +148,7 @@ def two_by_two():
         Operator("ADD", (0, 1), (2,), 1, Add()),
         Operator("RESHAPE", (0,), (3,), 1, Reshape((2,))),
     )
-    return with_graph(
-        conv_model(), tensors=tuple(tensors), operators=operators, inputs=(0, 1), outputs=(2, 3)
-    )
+    return Model((Graph(tuple(tensors), operators, inputs=(0, 1), outputs=(2, 3)),))
 
 
 def test_several_inputs_and_outputs_keep_their_order(tmp_path):
@@ -162,12 +160,15 @@ def test_several_inputs_and_outputs_keep_their_order(tmp_path):
 
 def test_an_output_whose_shape_depends_on_data_is_refused(tmp_path):
     real, shape = activations([(4,)] * 2, DType.FLOAT32), activations([(2,)], DType.INT32)
-    dynamic = with_graph(
-        conv_model(),
-        tensors=(real[0], *shape, real[1]),
-        operators=(Operator("RESHAPE", (0, 1), (2,), 1, None),),
-        inputs=(0, 1),
-        outputs=(2,),
+    dynamic = Model(
+        (
+            Graph(
+                tensors=(real[0], *shape, real[1]),
+                operators=(Operator("RESHAPE", (0, 1), (2,), 1, None),),
+                inputs=(0, 1),
+                outputs=(2,),
+            ),
+        )
     )
     model = load(file_of(dynamic, tmp_path)).model
     with pytest.raises(ModelError, match="has no fixed shape; export the model with fixed shapes"):
@@ -176,12 +177,15 @@ def test_an_output_whose_shape_depends_on_data_is_refused(tmp_path):
 
 def test_an_input_without_a_fixed_shape_is_refused(tmp_path):
     (empty,) = activations([(0, 4)], DType.FLOAT32)
-    model = with_graph(
-        conv_model(),
-        tensors=(empty, empty),
-        operators=(Operator("RESHAPE", (0,), (1,), 1, Reshape((0, 4))),),
-        inputs=(0,),
-        outputs=(1,),
+    model = Model(
+        (
+            Graph(
+                tensors=(empty, empty),
+                operators=(Operator("RESHAPE", (0,), (1,), 1, Reshape((0, 4))),),
+                inputs=(0,),
+                outputs=(1,),
+            ),
+        )
     )
     with pytest.raises(ModelError, match=r"small\.tflite: tensor t0 has no fixed shape"):
         load(file_of(model, tmp_path))
@@ -189,19 +193,22 @@ def test_an_input_without_a_fixed_shape_is_refused(tmp_path):
 
 def test_a_model_of_strings_is_refused(tmp_path):
     tensors = activations([(2,), (2,)], DType.STRING)
-    model = with_graph(
-        conv_model(),
-        tensors=tensors,
-        operators=(Operator("RESHAPE", (0,), (1,), 1, Reshape((2,))),),
-        inputs=(0,),
-        outputs=(1,),
+    model = Model(
+        (
+            Graph(
+                tensors=tensors,
+                operators=(Operator("RESHAPE", (0,), (1,), 1, Reshape((2,))),),
+                inputs=(0,),
+                outputs=(1,),
+            ),
+        )
     )
     with pytest.raises(ModelError, match=r"not supported|refuses"):
         load(file_of(model, tmp_path))
 
 
 def test_a_model_that_the_runtime_refuses_is_one_line(tmp_path):
-    wrong = with_tensor(conv_model(), 1, shape=(3, 3, 3, 1))
+    wrong = with_tensor(conv_model(), 3, quantization=Quantization((1.0,), ()))
     with pytest.raises(ModelError, match=r"^model .*small\.tflite: the runtime refuses") as refusal:
         load(file_of(wrong, tmp_path))
     assert "\n" not in str(refusal.value)

@@ -219,38 +219,40 @@ def test_a_buffer_that_does_not_exist_is_refused():
         read(data)
 
 
-def test_constants_behind_the_flatbuffer_are_read_and_bounded():
-    def model(offset, size):
-        builder = flatbuffers.Builder()
-        shape = builder.CreateNumpyVector(_ints(4))
-        indices = builder.CreateNumpyVector(_ints())
-        tflite.BufferStart(builder)
-        buffers = [tflite.BufferEnd(builder)]
-        tflite.BufferStart(builder)
-        tflite.BufferAddOffset(builder, offset)
-        tflite.BufferAddSize(builder, size)
-        buffers.append(tflite.BufferEnd(builder))
-        tflite.TensorStart(builder)
-        tflite.TensorAddShape(builder, shape)
-        tflite.TensorAddType(builder, DType.INT8)
-        tflite.TensorAddBuffer(builder, 1)
-        tensors = _offsets(builder, [tflite.TensorEnd(builder)])
-        tflite.SubGraphStart(builder)
-        tflite.SubGraphAddTensors(builder, tensors)
-        tflite.SubGraphAddInputs(builder, indices)
-        graphs = _offsets(builder, [tflite.SubGraphEnd(builder)])
-        buffers = _offsets(builder, buffers)
-        tflite.ModelStart(builder)
-        tflite.ModelAddVersion(builder, 3)
-        tflite.ModelAddSubgraphs(builder, graphs)
-        tflite.ModelAddBuffers(builder, buffers)
-        builder.Finish(tflite.ModelEnd(builder), b"TFL3")
-        return bytes(builder.Output())
+def constant_behind(offset, size):
+    """A model whose only tensor, int8 [4], is kept `size` bytes long at `offset`."""
+    builder = flatbuffers.Builder()
+    shape = builder.CreateNumpyVector(_ints(4))
+    indices = builder.CreateNumpyVector(_ints())
+    tflite.BufferStart(builder)
+    buffers = [tflite.BufferEnd(builder)]
+    tflite.BufferStart(builder)
+    tflite.BufferAddOffset(builder, offset)
+    tflite.BufferAddSize(builder, size)
+    buffers.append(tflite.BufferEnd(builder))
+    tflite.TensorStart(builder)
+    tflite.TensorAddShape(builder, shape)
+    tflite.TensorAddType(builder, DType.INT8)
+    tflite.TensorAddBuffer(builder, 1)
+    tensors = _offsets(builder, [tflite.TensorEnd(builder)])
+    tflite.SubGraphStart(builder)
+    tflite.SubGraphAddTensors(builder, tensors)
+    tflite.SubGraphAddInputs(builder, indices)
+    graphs = _offsets(builder, [tflite.SubGraphEnd(builder)])
+    buffers = _offsets(builder, buffers)
+    tflite.ModelStart(builder)
+    tflite.ModelAddVersion(builder, 3)
+    tflite.ModelAddSubgraphs(builder, graphs)
+    tflite.ModelAddBuffers(builder, buffers)
+    builder.Finish(tflite.ModelEnd(builder), b"TFL3")
+    return bytes(builder.Output())
 
-    length = len(model(1 << 20, 4))
-    assert read(model(length, 4) + b"abcd").main.tensors[0].data == b"abcd"
+
+def test_constants_behind_the_flatbuffer_are_read_and_bounded():
+    length = len(constant_behind(1 << 20, 4))
+    assert read(constant_behind(length, 4) + b"abcd").main.tensors[0].data == b"abcd"
     with pytest.raises(ModelRefused, match="buffer 1: 4 bytes at"):
-        read(model(length, 4) + b"abc")
+        read(constant_behind(length, 4) + b"abc")
 
 
 def _ints(*values):
