@@ -14,6 +14,7 @@ from typing import Any
 from agent.config.device import DeviceConfig, local_only, remote_schema
 from agent.control.supervisor import diagram
 from broker.contract.exit_code import MEANINGS
+from broker.contract.federated.channels import BlobChannel, UpdateChannel
 from broker.contract.messages import MESSAGES
 from broker.contract.shape import json_schema
 from broker.contract.topics import CHANNELS, DEFAULT_PREFIX
@@ -22,6 +23,7 @@ from toolchain.lowering.operators.supported import supported
 
 REFERENCE = Path(__file__).parent / "reference"
 NOTE = "<!-- Written by docs/generate.py from the code: change it there. -->\n\n"
+NOT_OUR_JSON = {BlobChannel: "bytes", UpdateChannel: "[CBOR](federated.md)"}
 Schema = dict[str, Any]
 
 
@@ -50,15 +52,18 @@ def mqtt() -> str:
     rows = []
     for channel in CHANNELS:
         message = MESSAGES.get(channel)
-        link = f"[{dashed(message.__name__)}](#{dashed(message.__name__)})" if message else "JSON"
+        name = dashed(message.__name__) if message else ""
+        link = f"[{name}](#{name})" if name else NOT_OUR_JSON.get(channel, "JSON")
         topic = re.sub(r"{(\w+)}", r"<\1>", channel.pattern)
         retained = "yes" if channel.retained else "no"
-        rows.append([f"`{topic}`", retained, channel.writer, link, summary(channel)])
+        rows.append([f"`{topic}`", retained, " or ".join(channel.writers), link, summary(channel)])
     text = (
         "# MQTT topics and messages\n\n"
         f"Topics stand under a prefix, `{DEFAULT_PREFIX}` unless configured otherwise. Names in\n"
-        "angle brackets match `[a-z0-9_-]{1,64}`. Messages are JSON, QoS 1. Receivers ignore keys\n"
-        "that they do not know; a key that is left out and `null` mean the same.\n\n"
+        "angle brackets match `[a-z0-9_-]{1,64}`; round, shard, slice, bucket and chunk are plain\n"
+        "decimal numbers. Messages are JSON unless the table says otherwise, QoS 1. Receivers\n"
+        "ignore keys that they do not know, except in a job, which is refused then; a key that is\n"
+        "left out and `null` mean the same.\n\n"
         + table(["topic", "retained", "written by", "message", "meaning"], rows)
     )
     for kind in MESSAGES.values():

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from agent.errors import ChannelError
-from broker.contract.messages import Count, Latency, Line, Tree
+from broker.contract.fields import Count, Line, Tree
+from broker.contract.messages import Latency
 from broker.contract.shape import Length, Range, parse
 
 Nanoseconds = Annotated[int, Range(0, 2**63 - 1)]

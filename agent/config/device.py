@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from agent.config.processing import Postprocess, Preprocess, TensorPreprocess
 from agent.config.sources import PathText, ShortText, Source
-from broker.contract.messages import Name
+from broker.contract.fields import Name
 from broker.contract.shape import Doc, Length, Pattern, Range, json_schema
 from broker.contract.topics import DEFAULT_PREFIX, PREFIX
 

@@ -24,7 +24,7 @@ from broker.adapters.engine_process import unprivileged_account
 from broker.adapters.secret_files import KEY_MODE, make_folder, read_if_there, write_whole
 from broker.contract.topics import Topics, is_name
 from broker.errors import ConfigError
-from broker.init.access import access_list, operator_user
+from broker.init.access import access_list, aggregator_user, operator_user
 from broker.init.mosquitto_conf import mosquitto_conf
 from broker.init.settings import FleetSettings, read_settings, settings_tree
 
@@ -37,7 +37,7 @@ class FleetFolder:
     """A fleet's keys, certificates and broker configuration below one folder.
 
     `ca/` holds the keys of the two authorities and may be taken offline, `mosquitto/` belongs on
-    the broker's machine, each folder in `devices/` and `operators/` on its device or desk.
+    the broker's machine, each folder in `devices/`, `operators/` and `aggregators/` on its machine.
 
     Attributes:
         created: files that this run has made, in order.
@@ -54,7 +54,7 @@ class FleetFolder:
             ConfigError: a file cannot be written, or one that is there cannot be used.
         """
         make_folder(self.root, SHARED_FOLDER)
-        for name in ("ca", "devices", "operators"):
+        for name in ("ca", "devices", "operators", "aggregators"):
             make_folder(self.root / name, PRIVATE_FOLDER)
         make_folder(self._mosquitto / "conf.d", SHARED_FOLDER)
         make_folder(self._mosquitto / "data", PRIVATE_FOLDER)
@@ -74,10 +74,19 @@ class FleetFolder:
         """Give an operator a key and a certificate; one who has them keeps them."""
         self._client(self.root / "operators" / name, "operators", operator_user(name))
 
+    def add_aggregator(self, name: str) -> None:
+        """Give an aggregator a key and a certificate for the operators' port."""
+        self._client(self.root / "aggregators" / name, "operators", aggregator_user(name))
+
     def finish(self, settings: FleetSettings) -> None:
-        """Write the access list for all operators; hand what is not public to the broker's user."""
-        topics, operators = Topics(settings.prefix), self.members("operators")
-        text = access_list(topics, operators, settings.readable, settings.blocked)
+        """Write the access list for all members; hand what is not public to the broker's user."""
+        text = access_list(
+            Topics(settings.prefix),
+            self.members("operators"),
+            self.members("aggregators"),
+            readable=settings.readable,
+            blocked=settings.blocked,
+        )
         self._put(self._mosquitto / "acl", text.encode(), KEY_MODE)
         account = unprivileged_account()
         if account is not None:
@@ -86,7 +95,7 @@ class FleetFolder:
                 os.chown(path, account.pw_uid, account.pw_gid, follow_symlinks=False)
 
     def members(self, group: str) -> list[str]:
-        """Names in `devices` or `operators`."""
+        """Names in `devices`, `operators` or `aggregators`."""
         folder = self.root / group
         return sorted(path.name for path in folder.iterdir() if is_name(path.name))
 

@@ -3,24 +3,19 @@
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, TypeVar
 
+from broker.contract.channel import Channel
 from broker.contract.codec import decode_json, encode_json
 from broker.contract.errors import MessageError
-from broker.contract.shape import Doc, Length, Pattern, Range, parse, to_tree
+from broker.contract.federated.messages import FEDERATED_MESSAGES
+from broker.contract.fields import Count, Line, Milliseconds, Name, Tree
+from broker.contract.shape import Doc, Length, parse, to_tree
 from broker.contract.topics import (
-    NAME,
-    Channel,
     CommandChannel,
     MetricsChannel,
     ReportedChannel,
     ResultsChannel,
     StatusChannel,
 )
-
-Name = Annotated[str, Pattern(NAME, "1 to 64 of a-z 0-9 _ -")]
-Line = Annotated[str, Length(400)]
-Count = Annotated[int, Range(0, 2**53 - 1)]
-Milliseconds = Count
-Tree = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -145,8 +140,10 @@ MESSAGES: dict[type[Channel], type] = {
     ResultsChannel: Result,
     MetricsChannel: Metrics,
     CommandChannel: Command,
+    **FEDERATED_MESSAGES,
 }
-"""The message of each channel; `desired` and `schema` carry free JSON objects instead."""
+"""The message of each channel; `desired` and `schema` carry free JSON objects, updates CBOR, blobs
+plain bytes."""
 
 MessageT = TypeVar("MessageT")
 

@@ -1,28 +1,21 @@
 """Topics as typed values, with three verbs: topic of a channel, channel of a topic, filter.
 
-A channel is a frozen dataclass whose fields are the variable levels of its topic.
+A channel is a frozen dataclass whose fields are the variable levels of its topic: names, or
+numbers in plain decimal.
 """
 
 import dataclasses
 import re
 from dataclasses import dataclass
-from typing import ClassVar
 
+from broker.contract.channel import NAME, Channel
 from broker.contract.errors import TopicError
+from broker.contract.federated.channels import FEDERATED_CHANNELS
 from broker.contract.shape.constraints import shorten
 
-NAME = r"[a-z0-9_-]{1,64}"
+NUMBER = r"0|[1-9][0-9]{0,8}"
 DEFAULT_PREFIX = "selvedge/v1"
 PREFIX = r"[a-z0-9_-]{1,32}(?:/[a-z0-9_-]{1,32}){0,3}"
-
-
-@dataclass(frozen=True)
-class Channel:
-    """One place in the contract; subclasses fix `pattern`, who writes it, and whether it stays."""
-
-    pattern: ClassVar[str]
-    retained: ClassVar[bool]
-    writer: ClassVar[str]
 
 
 @dataclass(frozen=True)
@@ -31,7 +24,7 @@ class StatusChannel(Channel):
 
     pattern = "devices/{device}/status"
     retained = True
-    writer = "device"
+    writers = ("device",)
     device: str
 
 
@@ -41,7 +34,7 @@ class DesiredChannel(Channel):
 
     pattern = "devices/{device}/config/desired"
     retained = True
-    writer = "operator"
+    writers = ("operator",)
     device: str
 
 
@@ -51,7 +44,7 @@ class FleetDesiredChannel(Channel):
 
     pattern = "fleet/config/desired"
     retained = True
-    writer = "operator"
+    writers = ("operator",)
 
 
 @dataclass(frozen=True)
@@ -60,7 +53,7 @@ class ReportedChannel(Channel):
 
     pattern = "devices/{device}/config/reported"
     retained = True
-    writer = "device"
+    writers = ("device",)
     device: str
 
 
@@ -70,7 +63,7 @@ class SchemaChannel(Channel):
 
     pattern = "devices/{device}/config/schema"
     retained = True
-    writer = "device"
+    writers = ("device",)
     device: str
 
 
@@ -80,7 +73,7 @@ class ResultsChannel(Channel):
 
     pattern = "devices/{device}/results/{pipeline}"
     retained = False
-    writer = "device"
+    writers = ("device",)
     device: str
     pipeline: str
 
@@ -91,7 +84,7 @@ class MetricsChannel(Channel):
 
     pattern = "devices/{device}/metrics"
     retained = False
-    writer = "device"
+    writers = ("device",)
     device: str
 
 
@@ -101,7 +94,7 @@ class CommandChannel(Channel):
 
     pattern = "devices/{device}/cmd/{op}/{id}"
     retained = True
-    writer = "both"
+    writers = ("operator", "device")
     device: str
     op: str
     id: str
@@ -116,6 +109,7 @@ CHANNELS: tuple[type[Channel], ...] = (
     ResultsChannel,
     MetricsChannel,
     CommandChannel,
+    *FEDERATED_CHANNELS,
 )
 
 
@@ -140,13 +134,10 @@ class Topics:
         """Return the topic of a channel.
 
         Raises:
-            TopicError: a field is not a name, for instance a wildcard.
+            TopicError: a field is not a name, for instance a wildcard, or not a number below 10⁹.
         """
-        levels = _levels(channel)
-        for field, value in levels.items():
-            if not is_name(value):
-                raise TopicError(f"{field} {shorten(value)} is refused: use 1 to 64 of a-z 0-9 _ -")
-        return f"{self.prefix}/{channel.pattern.format(**levels)}"
+        levels = {name: getattr(channel, name) for name in _kinds(type(channel))}
+        return f"{self.prefix}/{channel.pattern.format(**_checked(type(channel), levels, ''))}"
 
     def channel(self, topic: str) -> Channel:
         """Return the channel of a topic.
@@ -156,30 +147,46 @@ class Topics:
         """
         prefix = f"{self.prefix}/"
         if topic.startswith(prefix):
-            for kind in CHANNELS:
-                if match := re.fullmatch(_regex(kind), topic[len(prefix) :]):
-                    return kind(**match.groupdict())
+            for kind, kinds, regex in _READERS:
+                if match := regex.fullmatch(topic, len(prefix)):
+                    return kind(**{name: kinds[name](v) for name, v in match.groupdict().items()})
         raise TopicError(f"topic {shorten(topic, 120)} is not in the contract")
 
-    def filter(self, kind: type[Channel], **levels: str) -> str:
+    def filter(self, kind: type[Channel], **levels: str | int) -> str:
         """Return the subscription for one kind of channel; levels not given become `+`.
 
         Raises:
             TopicError: a given level is not a name, or not one of this channel.
         """
-        known = [field.name for field in dataclasses.fields(kind)]
-        if strange := levels.keys() - set(known):
+        known = _kinds(kind)
+        if strange := levels.keys() - known.keys():
             raise TopicError(f"{kind.pattern} has no level {', '.join(sorted(strange))}")
-        wanted = {name: levels.get(name, "+") for name in known}
-        for field, value in wanted.items():
-            if value != "+" and not is_name(value):
-                raise TopicError(f"{field} {shorten(value)} is refused in a filter")
-        return f"{self.prefix}/{kind.pattern.format(**wanted)}"
+        given = _checked(kind, {n: v for n, v in levels.items() if v != "+"}, " in a filter")
+        return f"{self.prefix}/{kind.pattern.format(**dict.fromkeys(known, '+') | given)}"
 
 
-def _levels(channel: Channel) -> dict[str, str]:
-    return {field.name: getattr(channel, field.name) for field in dataclasses.fields(channel)}
+def _kinds(kind: type[Channel]) -> dict[str, type]:
+    """The variable levels of a channel: the type of each, `str` or `int`."""
+    return {field.name: int if field.type is int else str for field in dataclasses.fields(kind)}
+
+
+def _checked(kind: type[Channel], levels: dict[str, str | int], where: str) -> dict[str, str]:
+    kinds, texts = _kinds(kind), {}
+    for field, value in levels.items():
+        text = str(value) if isinstance(value, kinds[field]) else ""
+        if not re.fullmatch(NUMBER if kinds[field] is int else NAME, text):
+            allowed = (
+                "a number below 1000000000" if kinds[field] is int else "1 to 64 of a-z 0-9 _ -"
+            )
+            raise TopicError(f"{field} {shorten(value)} is refused{where}: use {allowed}")
+        texts[field] = text
+    return texts
 
 
 def _regex(kind: type[Channel]) -> str:
-    return re.sub(r"{(\w+)}", rf"(?P<\1>{NAME})", kind.pattern)
+    kinds = _kinds(kind)
+    levels = {n: f"(?P<{n}>{NUMBER if kinds[n] is int else NAME})" for n in kinds}
+    return kind.pattern.format(**levels)
+
+
+_READERS = [(kind, _kinds(kind), re.compile(_regex(kind))) for kind in CHANNELS]

@@ -2,11 +2,11 @@
 
 from typing import Any
 
+from broker.contract.channel import Channel
 from broker.contract.errors import MessageError, TopicError
 from broker.contract.messages import ReportedConfig, decode
 from broker.contract.shape import to_tree
 from broker.contract.topics import (
-    Channel,
     DesiredChannel,
     FleetDesiredChannel,
     ReportedChannel,

@@ -3,12 +3,16 @@
 import dataclasses
 from collections.abc import Iterable
 
+from broker.contract.channel import Channel
 from broker.contract.shape.constraints import shorten
-from broker.contract.topics import CHANNELS, Channel, Topics, is_name
+from broker.contract.topics import CHANNELS, StatusChannel, Topics, is_name
 from broker.errors import UsageError
 
 OPERATOR = "operator:"
 """Begins the user name of an operator; no device can have it, for ids hold no colon."""
+
+AGGREGATOR = "aggregator:"
+"""Begins the user name of an aggregator."""
 
 MAX_FILTER_BYTES = 512
 
@@ -18,28 +22,40 @@ def operator_user(name: str) -> str:
     return f"{OPERATOR}{name}"
 
 
+def aggregator_user(name: str) -> str:
+    """The user name, and common name of the certificate, of an aggregator."""
+    return f"{AGGREGATOR}{name}"
+
+
 def device_rights(topics: Topics) -> list[tuple[str, str]]:
     """What every device may do: pairs of `read` or `write` and a topic, `%u` being the device."""
     rights = []
     for kind in CHANNELS:
         topic = _topic(topics, kind, device="%u")
-        if kind.writer in ("device", "both"):
+        if "device" in kind.writers:
             rights.append(("write", topic))
-        if kind.writer != "device":
+        if kind.writers != ("device",):
             rights.append(("read", topic))
     return rights
 
 
 def operator_rights(topics: Topics) -> list[tuple[str, str]]:
     """What every operator may do: read all, write what the contract lets an operator write."""
-    written = [kind for kind in CHANNELS if kind.writer in ("operator", "both")]
-    writes = [("write", _topic(topics, kind, device="+")) for kind in written]
-    return [("read", f"{topics.prefix}/#"), *writes]
+    return [("read", f"{topics.prefix}/#"), *_writes(topics, "operator")]
+
+
+def aggregator_rights(topics: Topics) -> list[tuple[str, str]]:
+    """What every aggregator may do: read jobs, blobs and who is there, write its part of a job."""
+    read = [("read", f"{topics.prefix}/{part}") for part in ("fl/#", "blobs/#")]
+    status = ("read", _topic(topics, StatusChannel, device="+"))
+    return [*read, status, *_writes(topics, "aggregator")]
 
 
 def access_list(
     topics: Topics,
     operators: Iterable[str],
+    aggregators: Iterable[str] = (),
+    *,
     readable: Iterable[str] = (),
     blocked: Iterable[str] = (),
 ) -> str:
@@ -48,6 +64,7 @@ def access_list(
     Args:
         topics: the contract under its prefix.
         operators: their names, without OPERATOR.
+        aggregators: their names, without AGGREGATOR.
         readable: further filters that devices may read, for sources that listen to MQTT.
         blocked: devices that may do nothing any more, whatever their certificates say.
     """
@@ -58,6 +75,9 @@ def access_list(
     for name in operators:
         lines += ["", f"user {operator_user(name)}"]
         lines += [f"topic {access} {topic}" for access, topic in operator_rights(topics)]
+    for name in aggregators:
+        lines += ["", f"user {aggregator_user(name)}"]
+        lines += [f"topic {access} {topic}" for access, topic in aggregator_rights(topics)]
     for device in blocked:
         lines += ["", f"user {device}", "topic deny #"]
     return "\n".join(lines) + "\n"
@@ -98,6 +118,11 @@ def check_name(name: str, what: str) -> str:
     if not is_name(name):
         raise UsageError(f"--{what} {shorten(name)} is refused: use 1 to 64 of a-z 0-9 _ -")
     return name
+
+
+def _writes(topics: Topics, who: str) -> list[tuple[str, str]]:
+    written = [kind for kind in CHANNELS if who in kind.writers]
+    return [("write", _topic(topics, kind, device="+")) for kind in written]
 
 
 def _topic(topics: Topics, kind: type[Channel], device: str) -> str:

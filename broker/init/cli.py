@@ -27,6 +27,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         ("host", "NAME", "name or address under which clients reach the broker"),
         ("device", "ID", "make a certificate for a device"),
         ("operator", "NAME", "make a certificate for an operator (default: admin)"),
+        ("aggregator", "NAME", "make a certificate for an aggregator of federated learning"),
         ("block", "ID", "take every right from a device, such as one that was lost"),
         ("readable", "FILTER", "topics beside the contract that devices may read"),
     ):
@@ -63,11 +64,14 @@ def run(arguments: argparse.Namespace) -> Outcome:
     settings = _merge(folder.settings(), arguments)
     devices = [check_name(name, "device") for name in arguments.device]
     operators = [check_name(name, "operator") for name in arguments.operator]
+    aggregators = [check_name(name, "aggregator") for name in arguments.aggregator]
     folder.prepare(settings)
     for device in devices:
         folder.add_device(device)
     for name in operators or ([] if folder.members("operators") else ["admin"]):
         folder.add_operator(name)
+    for name in aggregators:
+        folder.add_aggregator(name)
     folder.finish(settings)
     return _outcome(folder, settings)
 
@@ -127,6 +131,7 @@ def _outcome(folder: FleetFolder, settings: FleetSettings) -> Outcome:
         "hosts": list(settings.hosts),
         "devices": devices,
         "operators": operators,
+        "aggregators": folder.members("aggregators"),
         "blocked": list(settings.blocked),
         "devices_url": f"mqtts://{_in_url(host)}:{settings.port}",
         "operators_url": operators_url,

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from broker.contract.codec import decode_json
 from broker.contract.errors import MessageError
-from broker.contract.messages import Name
+from broker.contract.fields import Name
 from broker.contract.shape import Fault, Length, Pattern, Range, parse, to_tree
 from broker.contract.topics import DEFAULT_PREFIX, PREFIX
 from broker.errors import ConfigError

@@ -8,9 +8,12 @@ from broker.contract.topics import CHANNELS, Topics, is_name
 from broker.errors import UsageError
 from broker.init.access import (
     access_list,
+    aggregator_rights,
+    aggregator_user,
     check_name,
     check_readable,
     device_rights,
+    operator_rights,
     operator_user,
 )
 
@@ -51,6 +54,36 @@ def test_rights_of_devices_are_the_contracts_table():
         ("read", "selvedge/v1/devices/%u/cmd/+/+"),
         ("read", "selvedge/v1/devices/%u/config/desired"),
         ("read", "selvedge/v1/fleet/config/desired"),
+        ("read", "selvedge/v1/blobs/+/+/+"),
+        ("read", "selvedge/v1/fl/+/spec"),
+        ("read", "selvedge/v1/fl/+/control"),
+        ("read", "selvedge/v1/fl/+/status"),
+        ("read", "selvedge/v1/fl/+/round"),
+        ("write", "selvedge/v1/fl/+/+/up/+/%u/+"),
+        ("read", "selvedge/v1/fl/+/+/ack/%u"),
+        ("read", "selvedge/v1/fl/+/+/missing/%u"),
+        ("write", "selvedge/v1/fl/+/+/eval/%u"),
+    }
+
+
+def test_an_aggregator_writes_its_part_of_a_job_and_no_devices():
+    written = {topic for access, topic in aggregator_rights(TOPICS) if access == "write"}
+    assert written == {
+        "selvedge/v1/blobs/+/+/+",
+        "selvedge/v1/fl/+/spec",
+        "selvedge/v1/fl/+/status",
+        "selvedge/v1/fl/+/round",
+        "selvedge/v1/fl/+/+/ack/+",
+        "selvedge/v1/fl/+/+/missing/+",
+    }
+
+
+def test_an_operator_starts_and_stops_jobs_but_writes_no_round():
+    written = {topic for access, topic in operator_rights(TOPICS) if access == "write"}
+    assert {topic for topic in written if "/fl/" in topic or "/blobs/" in topic} == {
+        "selvedge/v1/blobs/+/+/+",
+        "selvedge/v1/fl/+/spec",
+        "selvedge/v1/fl/+/control",
     }
 
 
@@ -58,12 +91,14 @@ def test_every_channel_is_covered():
     assert len({topic for _, topic in device_rights(TOPICS)}) == len(CHANNELS)
 
 
-def test_operators_stand_in_the_list_and_devices_cannot_take_their_names():
-    text = access_list(TOPICS, ["ann", "bob"], ["sensors/#"])
+def test_operators_and_aggregators_stand_in_the_list_and_devices_cannot_take_their_names():
+    text = access_list(TOPICS, ["ann", "bob"], ["hub"], readable=["sensors/#"])
     assert text.count("topic read selvedge/v1/#") == 2
     assert "user operator:ann\n" in text
+    assert "user aggregator:hub\n" in text
     assert "pattern read sensors/#\n" in text
     assert not is_name(operator_user("ann"))
+    assert not is_name(aggregator_user("hub"))
 
 
 @given(st.text(max_size=80))

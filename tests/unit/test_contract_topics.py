@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from paho.mqtt.client import topic_matches_sub
 
+from broker.contract.channel import NAME, Channel
 from broker.contract.errors import TopicError
-from broker.contract.topics import CHANNELS, DEFAULT_PREFIX, NAME, PREFIX, Channel, Topics, is_name
+from broker.contract.topics import CHANNELS, DEFAULT_PREFIX, PREFIX, Topics, is_name
 
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors/topics.json").read_text())
 KINDS = {kind.__name__: kind for kind in CHANNELS}
@@ -21,7 +22,8 @@ TOPICS = Topics()
 @st.composite
 def channels(draw: st.DrawFn) -> Channel:
     kind = draw(st.sampled_from(CHANNELS))
-    return kind(**{field.name: draw(NAMES) for field in dataclasses.fields(kind)})
+    levels = {int: st.integers(0, 10**9 - 1), str: NAMES}
+    return kind(**{field.name: draw(levels[field.type]) for field in dataclasses.fields(kind)})
 
 
 def test_every_channel_has_a_vector():
@@ -35,7 +37,7 @@ def test_topic_and_channel_have_exactly_these_names(vector):
     assert topics.topic(channel) == vector["topic"]
     assert topics.channel(vector["topic"]) == channel
     assert topics.filter(type(channel)) == vector["filter"]
-    assert (channel.retained, channel.writer) == (vector["retained"], vector["writer"])
+    assert (channel.retained, list(channel.writers)) == (vector["retained"], vector["writers"])
 
 
 @pytest.mark.parametrize("vector", VECTORS["rejected_topics"], ids=lambda vector: vector["why"])
@@ -55,6 +57,14 @@ def test_a_name_that_would_break_a_topic_is_refused(vector):
     if name != "+":
         with pytest.raises(TopicError):
             TOPICS.filter(KINDS["StatusChannel"], device=name)
+
+
+@pytest.mark.parametrize("number", VECTORS["rejected_numbers"])
+def test_a_level_that_must_be_a_number_takes_nothing_else(number):
+    with pytest.raises(TopicError, match=r"round .* is refused: use a number below"):
+        TOPICS.topic(KINDS["AckChannel"]("job", number, "pi"))
+    with pytest.raises(TopicError, match=r"round .* is refused in a filter"):
+        TOPICS.filter(KINDS["AckChannel"], round=number)
 
 
 @pytest.mark.parametrize("prefix", VECTORS["rejected_prefixes"])

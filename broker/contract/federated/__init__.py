@@ -1,0 +1,1 @@
+"""What devices and the aggregator share in federated learning; numpy only in `vector` and below."""
