@@ -43,6 +43,8 @@ NAMES = {
     71: "QUANTIZE_F32_S16",
     72: "DEQUANTIZE_S16_F32",
     73: "MUL_S16",
+    74: "SIGMOID_S16",
+    75: "MEAN_S16",
 }
 _RECORD_BYTES = 24
 

@@ -55,10 +55,35 @@ def test_the_longest_sums_of_the_largest_products_do_not_overflow(sign):
 
 
 def test_rounding_changes_nothing():
-    for family in ("conv", "add", "softmax"):
+    for family in ("conv", "add", "softmax", "logistic", "mean"):
         made = case_s16(family, 1)
         twice, once = (engine_of(made.model, Settings(one)) for one in Rounding)
         assert difference(twice.run(made.inputs), once.run(made.inputs)) == 0
+
+
+@pytest.mark.parametrize("name", ["LOGISTIC", "TANH"])
+@pytest.mark.parametrize("scale", [2.0**-12, 2.0**-11, 1 / 24, 1e-4, 3e-9, 2.66])
+def test_every_input_of_a_sigmoid_gives_the_bytes_of_tflite_micro(name, scale):
+    shape = (1 << 16,)
+    tensors = (activation("x", shape, scale), activation("y", shape, 1 / 32_768))
+    graph = Graph(tensors, (Operator(name, (0,), (1,), 3),), (0,), (1,))
+    model = write(Model((graph,), name))
+    inputs = [np.arange(-(1 << 15), 1 << 15).astype(np.int16)]
+    assert difference(engine_of(model).run(inputs), Micro(model).run(inputs)) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "scales", "text"),
+    [
+        ("LOGISTIC", (2.67, 1 / 32_768), "input scale 2.67; up to 2.667 is supported"),
+        ("TANH", (0.001, 1 / 128), "its output must have scale 1/32768"),
+    ],
+)
+def test_a_sigmoid_that_tflite_would_get_wrong_is_refused(name, scales, text):
+    tensors = tuple(activation(one, (4,), step) for one, step in zip("xy", scales, strict=True))
+    graph = Graph(tensors, (Operator(name, (0,), (1,), 3),), (0,), (1,))
+    with pytest.raises(ModelRefused, match=text):
+        lower(Model((graph,), name))
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from tests.support.engine_cases import (
     scale,
     weights,
 )
+from tests.support.engine_cases_tables import reduce_any
 from toolchain.tflite.dtype import DType
 from toolchain.tflite.model import Graph, Model, Operator, Quantization, Tensor
 from toolchain.tflite.options import (
@@ -196,6 +197,28 @@ def softmax(rng: Random) -> Made:
     return [source, activation("y", shape, 1 / 32_768)], "SOFTMAX", Softmax(beta), 3
 
 
+def sigmoid(name: str) -> Callable[[Random], Made]:
+    def make(rng: Random) -> Made:
+        shape = tuple(length(rng, 8) for _ in range(length(rng, 3)))
+        # TFLite takes a scale near 2^-12 (TANH: 2^-11) for that; 2.66 is the largest it can.
+        near = 2.0 ** int(rng.integers(-13, -9)) * (1 + rng.uniform(-0.002, 0.002))
+        step = near if rng.random() < 0.4 else min(scale(rng, -18, 3), 2.66)
+        return [activation("x", shape, step), activation("y", shape, 1 / 32_768)], name, None, 3
+
+    return make
+
+
+def reduce(name: str) -> Callable[[Random], Made]:
+    def make(rng: Random) -> Made:
+        (x, axes, y), _, options, version = reduce_any(name)(rng)
+        source = activation("x", x.shape, small_scale(rng))
+        ratio = y.quantization.scales[0] / x.quantization.scales[0]
+        step = source.quantization.scales[0] * (1.0 if rng.random() < 0.3 else ratio)
+        return [source, axes, activation("y", y.shape, step)], name, options, version
+
+    return make
+
+
 def quantize(rng: Random) -> Made:
     shape = (length(rng, 4), length(rng, 60))
     step = float(rng.choice([1.0, 0.5, scale(rng, -2, 2)]))
@@ -215,9 +238,13 @@ INT16_FAMILIES: dict[str, Callable[[Random], Made]] = {
     "depthwise": depthwise,
     "dequantize": dequantize,
     "fully_connected": fully_connected,
+    "logistic": sigmoid("LOGISTIC"),
     "max_pool": pool("MAX_POOL_2D"),
+    "mean": reduce("MEAN"),
     "mul": binary("MUL", Mul),
     "quantize": quantize,
     "softmax": softmax,
     "sub": binary("SUB", Sub),
+    "sum": reduce("SUM"),
+    "tanh": sigmoid("TANH"),
 }

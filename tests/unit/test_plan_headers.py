@@ -125,6 +125,7 @@ def test_numbers():
         ("sv_add_s16_parameters", s.Add),
         ("sv_mul_s16_parameters", s.Mul),
         ("sv_softmax_s16_parameters", s.Softmax),
+        ("sv_sigmoid_s16_parameters", s.Sigmoid),
     ],
 )
 def test_structs(name, record):

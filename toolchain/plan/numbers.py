@@ -74,10 +74,12 @@ class Opcode(IntEnum):
     QUANTIZE_F32_S16 = 71
     DEQUANTIZE_S16_F32 = 72
     MUL_S16 = 73
+    SIGMOID_S16 = 74
+    MEAN_S16 = 75
 
 
 class Function(IntEnum):
-    """What UNARY_F32 computes of each element."""
+    """What UNARY_F32 and SIGMOID_S16 compute of each element."""
 
     CLAMP = 0
     LEAKY_RELU = 1

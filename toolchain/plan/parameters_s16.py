@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from toolchain.plan.numbers import Opcode
-from toolchain.plan.parameters import NoParameters, Window
+from toolchain.plan.parameters import Mean, NoParameters, Window
 from toolchain.plan.records import I8, I16, I32, U8, U16, U32, Record
 
 
@@ -95,6 +95,16 @@ class Softmax(Record):
     shift: I32
 
 
+@dataclass(frozen=True, slots=True)
+class Sigmoid(Record):
+    """LOGISTIC and TANH; the table is uint16[256]."""
+
+    table: U32
+    multiplier: I32
+    shift: U32
+    function: U32
+
+
 OF_OPCODE: dict[Opcode, type[Record]] = {
     Opcode.CONV_2D_S16: Conv2D,
     Opcode.DEPTHWISE_CONV_2D_S16: DepthwiseConv2D,
@@ -106,4 +116,6 @@ OF_OPCODE: dict[Opcode, type[Record]] = {
     Opcode.QUANTIZE_F32_S16: NoParameters,
     Opcode.DEQUANTIZE_S16_F32: NoParameters,
     Opcode.MUL_S16: Mul,
+    Opcode.SIGMOID_S16: Sigmoid,
+    Opcode.MEAN_S16: Mean,
 }

@@ -255,4 +255,11 @@ typedef struct SV_MAY_ALIAS sv_softmax_s16_parameters {
     int32_t shift;
 } sv_softmax_s16_parameters;
 
+typedef struct SV_MAY_ALIAS sv_sigmoid_s16_parameters {
+    uint32_t table;     /* uint16[256]: 1 / (1 + exp(-i / 24)), in Q0.16 */
+    int32_t multiplier; /* from input steps to 1 / 12288, with the shift */
+    uint32_t shift;
+    uint32_t function; /* SV_FUNCTION_LOGISTIC or SV_FUNCTION_TANH */
+} sv_sigmoid_s16_parameters;
+
 #endif

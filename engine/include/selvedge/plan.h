@@ -55,10 +55,12 @@ enum sv_opcode {
     SV_SOFTMAX_S16 = 70,
     SV_QUANTIZE_F32_S16 = 71,
     SV_DEQUANTIZE_S16_F32 = 72,
-    SV_MUL_S16 = 73
+    SV_MUL_S16 = 73,
+    SV_SIGMOID_S16 = 74,
+    SV_MEAN_S16 = 75
 };
 
-/* What UNARY_F32 computes of each element. */
+/* What UNARY_F32 and SIGMOID_S16 compute of each element. */
 enum sv_function {
     SV_FUNCTION_CLAMP = 0,
     SV_FUNCTION_LEAKY_RELU = 1,

@@ -32,7 +32,7 @@ def _lower(site: Site, *, is_mean: bool) -> tuple[Step, ...]:
     outer, count, inner = view
     if count > MAX_COUNT:
         site.refuse(f"{count} values for each output, more than the limit of {MAX_COUNT}")
-    arithmetic = _float32 if site.settings.rounding is Rounding.SINGLE else _fixed_point
+    arithmetic = _float32 if site.settings.rounding is Rounding.SINGLE else fixed_point
     multiplier, shift = arithmetic(site, count, is_mean=is_mean)
     record = parameters.Mean(multiplier, shift, outer, count, inner)
     return (*steps, Step(Opcode.MEAN_S8, (index,), site.operator.outputs[0], record))
@@ -61,8 +61,12 @@ def middle(site: Site, dtype: DType) -> tuple[tuple[Step, ...], int, tuple[int, 
     return (moved,), index, (target.elements, count, 1)
 
 
-def _fixed_point(site: Site, count: int, *, is_mean: bool) -> tuple[int, int]:
-    """TFLite's division of the multiplier by the count (reference/reduce.h)."""
+def fixed_point(site: Site, count: int, *, is_mean: bool) -> tuple[int, int]:
+    """Divide the multiplier by the count as TFLite does (reference/reduce.h).
+
+    Returns:
+        Multiplier and shift, from a sum of input steps to output steps.
+    """
     scales = site.per_tensor(site.input(0))[0], site.per_tensor(site.output())[0]
     multiplier, shift = quantize_multiplier(scales[0] / scales[1])
     if not is_mean:
