@@ -26,9 +26,15 @@ DISTRUST_STRIKES = 6
 
 @dataclass(slots=True)
 class Accelerator:
-    """A device, without I/O: used like its `Client`; outcomes are taken from `outcomes`."""
+    """A device, without I/O: used like its `Client`; outcomes are taken from `outcomes`.
+
+    Attributes:
+        port: where it is; empty while it is nowhere.
+        reason: why it is not healthy, or what was amiss last.
+    """
 
     name: str
+    port: str = ""
     state: State = State.CONNECTING
     reason: str = "no port"
     residency: Residency = field(default_factory=Residency)
@@ -51,6 +57,11 @@ class Accelerator:
         return self.state in HEALTHY
 
     @property
+    def standing(self) -> State:
+        """Its state for others: a job that runs for a moment is no news."""
+        return State.READY if self.state is State.RUNNING else self.state
+
+    @property
     def load(self) -> int:
         """Jobs that wait or run."""
         return len(self._queue) + (self._job is not None)
@@ -70,14 +81,15 @@ class Accelerator:
             times.append(self._health.until_ms)
         return min(times, default=None)
 
-    def attach(self, client: Client) -> None:
+    def attach(self, client: Client, port: str) -> None:
         """A port was opened."""
-        self._client, self.reason = client, "nobody answers on the port yet"
+        self._client, self.port = client, port
+        self.reason = "nobody answers on the port yet"
 
     def detach(self, reason: str, now_ms: int) -> None:
         """The port is gone."""
         self._down(reason, now_ms)
-        self._client, self.reason = None, reason
+        self._client, self.port, self.reason = None, "", reason
 
     def submit(self, job: Job, now_ms: int) -> None:
         """Queue a job for a plan that is here."""

@@ -1,5 +1,6 @@
 """What the bridge tells of a device."""
 
+from dataclasses import asdict
 from typing import Any
 
 from firmware_bridge.bridge.accelerator import Accelerator
@@ -8,13 +9,14 @@ from firmware_bridge.calls.methods import RESET_CAUSES
 MAX_REASON = 200
 
 
-def report(device: Accelerator, port: str) -> dict[str, Any]:
-    """Describe a device as plain JSON values; what is not known is left out.
+def report(device: Accelerator) -> dict[str, Any]:
+    """Describe a device as plain JSON values: `status` and `counts`.
 
-    Args:
-        port: where it is, or empty.
+    What is not known is left out.
     """
-    told: dict[str, Any] = {"state": device.state.value, "port": port}
+    told: dict[str, Any] = {"state": device.standing.value}
+    if device.port:
+        told["port"] = _text(device.port)
     if device.reason:
         told["reason"] = _text(device.reason)
     if device.welcome is not None:
@@ -38,16 +40,7 @@ def report(device: Accelerator, port: str) -> dict[str, Any]:
         }
         if stat.reset_cause < len(RESET_CAUSES):
             told["reset_cause"] = RESET_CAUSES[stat.reset_cause]
-    tally = device.tally
-    told["counts"] = {
-        "answered": tally.answered,
-        "late": tally.late,
-        "lost": tally.lost,
-        "uploads": tally.uploads,
-        "quarantines": tally.quarantines,
-        "busy_ms": tally.busy_ms,
-    }
-    return told
+    return {"status": told, "counts": asdict(device.tally)}
 
 
 def _text(text: str) -> str:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from firmware_bridge.bridge.jobs import Job, Verdict
 from firmware_bridge.bridge.pool import Pool
@@ -47,7 +47,7 @@ class Service:
             case Distrust():
                 self.pool.distrust(message.name, now_ms)
             case Status():
-                text = json.dumps(self.reports({}), separators=(",", ":"))
+                text = json.dumps(self.reports(), separators=(",", ":"))
                 yield client, Report(text.encode())
             case _:
                 raise RecordError(f"a program says {type(message).__name__}")
@@ -61,10 +61,9 @@ class Service:
                 self._open[client] -= 1
             yield client, Told.of(outcome)
 
-    def reports(self, ports: Mapping[str, str]) -> dict[str, object]:
-        """Describe every device; `ports` says where each is."""
-        devices = self.pool.devices.items()
-        return {name: report(device, ports.get(name, "")) for name, device in devices}
+    def reports(self) -> dict[str, object]:
+        """Describe every device."""
+        return {name: report(device) for name, device in self.pool.devices.items()}
 
     def gone(self, client: int) -> None:
         """A program left; what it asked for is still done, and told to nobody."""

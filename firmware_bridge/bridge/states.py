@@ -51,3 +51,13 @@ TABLE: dict[tuple[State, Cause], State] = {
 """What is not here changes nothing. A session that opens during a quarantine does not end it."""
 
 HEALTHY = (S.READY, S.UPLOADING, S.RUNNING)
+
+
+def diagram() -> str:
+    """Draw the table as a Mermaid state diagram, for the documentation."""
+    lines = ["stateDiagram-v2", f"    [*] --> {S.CONNECTING.value}"]
+    lines += [
+        f"    {before.value} --> {after.value}: {cause.value}"
+        for (before, cause), after in TABLE.items()
+    ]
+    return "\n".join(lines) + "\n"

@@ -30,7 +30,7 @@ class Rig:
 
     def plug(self, name: str) -> None:
         host = Host(lambda: next(self._nonces))
-        self.pool.devices[name].attach(Client(host, next(self._nonces) * 1000))
+        self.pool.devices[name].attach(Client(host, next(self._nonces) * 1000), f"/dev/{name}")
 
     def step(self) -> None:
         """A millisecond."""

@@ -2,6 +2,7 @@
 
 import hashlib
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -21,6 +22,7 @@ from firmware_bridge.bridge.protocol import (
     pack,
 )
 from firmware_bridge.bridge.service import MAX_STORE_BYTES, Service
+from firmware_bridge.bridge.states import TABLE, State, diagram
 from firmware_bridge.errors import RecordError
 
 U32 = st.integers(0, 2**32 - 1)
@@ -108,3 +110,9 @@ def test_without_a_device_a_job_ends_at_once_and_a_program_may_not_answer():
     assert b'"state":"connecting"' in told.text
     with pytest.raises(RecordError):
         list(service.handle(1, Report(b""), 0))
+
+
+def test_the_drawn_states_are_those_of_the_table():
+    page = Path(__file__).parents[2] / "docs" / "explain" / "bridge.md"
+    assert diagram() in page.read_text()
+    assert set(TABLE.values()) == set(State)
