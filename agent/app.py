@@ -1,5 +1,6 @@
 """The agent's main process: reads events, hands them to the core, performs what it asks for."""
 
+import json
 import logging
 import os
 import random
@@ -7,7 +8,7 @@ import selectors
 import signal
 import sys
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from agent.adapters.child_process import ChildProcess
 from agent.adapters.config_files import default_device_id, state_folder
@@ -16,11 +17,13 @@ from agent.adapters.machine import Machine
 from agent.adapters.mqtt_link import MqttLink
 from agent.adapters.state_folder import StateFolder
 from agent.adapters.systemd import Notifier
+from agent.channel.messages import Start, ToChild
 from agent.config.device import DeviceConfig
 from agent.config.layers import Layers
 from agent.control import reports
 from agent.control.core import Agent
 from agent.control.events import (
+    BRIDGE,
     Action,
     ChildEnded,
     ChildSaid,
@@ -34,6 +37,7 @@ from agent.control.events import (
     Remember,
     SetLogLevel,
     Spawn,
+    SpawnBridge,
     Subscribe,
     Tell,
     Tick,
@@ -45,6 +49,7 @@ from agent.errors import LinkError, StorageError
 from agent.outbox.adapters.sqlite_store import SqliteStore
 from agent.outbox.outbox import Outbox
 from broker.contract.messages import encode
+from broker.contract.shape import to_tree
 from broker.contract.topics import StatusChannel, Topics
 from broker.contract.version import VERSION
 
@@ -58,6 +63,7 @@ LINK_SILENT_S = 60.0
 
 OUTBOX_FILE = "outbox.sqlite3"
 CACHE_FOLDER = "cache"
+BRIDGE_SOCKET = "bridge.sock"
 
 
 class App:
@@ -185,7 +191,9 @@ class App:
             case Unsubscribe():
                 self._link.unsubscribe(action.filters)
             case Spawn():
-                self._spawn(action)
+                self._spawn_pipeline(action)
+            case SpawnBridge():
+                self._spawn_bridge(action)
             case Tell():
                 if child := self._children.get(action.pipeline):
                     child.send(action.message)
@@ -205,15 +213,35 @@ class App:
             case End():
                 self._end = action
 
-    def _spawn(self, action: Spawn) -> None:
+    def _spawn_pipeline(self, action: Spawn) -> None:
+        cache, bridge = (self._state.path / name for name in (CACHE_FOLDER, BRIDGE_SOCKET))
+        start = Start("start", action.pipeline, to_tree(action.config))
+
+        def words(descriptor: int) -> list[str]:
+            return ["-m", "agent.pipeline.app", str(descriptor), str(cache), str(bridge)]
+
+        self._spawn(action.pipeline, words, start)
+
+    def _spawn_bridge(self, action: SpawnBridge) -> None:
+        path = str((self._state.path / BRIDGE_SOCKET).absolute())
+        settings = {"socket": path, "mcus": to_tree(action.mcus)}
+
+        def words(descriptor: int) -> list[str]:
+            return ["-m", "firmware_bridge.app", json.dumps(settings | {"overseer": descriptor})]
+
+        self._spawn(BRIDGE, words)
+
+    def _spawn(
+        self, name: str, words: Callable[[int], list[str]], first: ToChild | None = None
+    ) -> None:
         try:
-            child = ChildProcess(action.pipeline, action.config, self._state.path / CACHE_FOLDER)
+            child = ChildProcess(words, first)
         except OSError as error:
-            self._handle(ChildEnded(action.pipeline, f"cannot start a process: {error.strerror}"))
+            self._handle(ChildEnded(name, f"cannot start a process: {error.strerror}"))
             return
-        self._children[action.pipeline] = child
-        self._selector.register(child, selectors.EVENT_READ, action.pipeline)
-        self._watch(action.pipeline, child)
+        self._children[name] = child
+        self._selector.register(child, selectors.EVENT_READ, name)
+        self._watch(name, child)
 
     def _remember(self, action: Remember) -> None:
         try:

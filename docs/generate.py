@@ -18,6 +18,7 @@ from broker.contract.federated.channels import BlobChannel, UpdateChannel
 from broker.contract.messages import MESSAGES
 from broker.contract.shape import json_schema
 from broker.contract.topics import CHANNELS, DEFAULT_PREFIX
+from firmware_bridge.bridge import states
 from selvedge import COMMANDS
 from toolchain.lowering.operators.supported import supported
 
@@ -225,13 +226,19 @@ def exit_codes() -> str:
 
 
 def state_machines() -> str:
-    """The life of a pipeline, drawn from the table that drives it."""
+    """The lives of a pipeline and of a microcontroller, drawn from the tables that drive them."""
     about = (
         "# State machines\n\n## A pipeline\n\n"
         "What can happen, and what is done about it; what is not drawn changes nothing. The states "
         "are those of `status`.\n\n"
     )
-    return f"{about}```mermaid\n{diagram()}```\n"
+    bridge = (
+        "\n## A microcontroller\n\n"
+        "As the bridge sees it ([why](../explain/bridge.md)); what is not drawn changes nothing. "
+        "`status` says `ready` while one runs.\n\n"
+    )
+    drawn = (f"```mermaid\n{each}```\n" for each in (diagram(), states.diagram()))
+    return about + next(drawn) + bridge + next(drawn)
 
 
 def operators() -> str:

@@ -1,4 +1,4 @@
-"""A pipeline's child process and the socket to it."""
+"""A child process and the socket to it."""
 
 import os
 import signal
@@ -6,11 +6,10 @@ import socket
 import subprocess
 import sys
 import time
-from pathlib import Path
+from collections.abc import Callable
 
 from agent.channel.framing import FrameDecoder, frame
-from agent.channel.messages import FromChild, Start, ToChild, from_child
-from agent.config.device import PipelineConfig
+from agent.channel.messages import FromChild, ToChild, from_child
 from agent.errors import ChannelError
 from broker.contract.shape import to_tree
 
@@ -25,15 +24,19 @@ LINGER_S = 1.0
 class ChildProcess:
     """One child; everything here returns at once."""
 
-    def __init__(self, name: str, config: PipelineConfig, cache: Path) -> None:
-        """Start the child and hand it its configuration, and a folder of ours for machine code."""
+    def __init__(self, words: Callable[[int], list[str]], first: ToChild | None = None) -> None:
+        """Start the child, and send it a first message.
+
+        Args:
+            words: arguments of Python, by the descriptor of the child's end of the socket.
+        """
         ours, theirs = socket.socketpair()
         for end in (ours, theirs):
             end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, READ_BYTES)
         ours.setblocking(False)
         environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "agent.pipeline.app", str(theirs.fileno()), str(cache)],
+            [sys.executable, *words(theirs.fileno())],
             pass_fds=(theirs.fileno(),),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -45,7 +48,8 @@ class ChildProcess:
         self._backlog = bytearray()
         self._closed_at: float | None = None
         self._fault: str | None = None
-        self.send(Start("start", name, to_tree(config)))
+        if first is not None:
+            self.send(first)
 
     @property
     def pid(self) -> int:

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from agent.errors import ChannelError
-from broker.contract.fields import Count, Line, Tree
-from broker.contract.messages import Latency
+from broker.contract.fields import Count, Line, Name, Tree
+from broker.contract.messages import Latency, McuMetrics, McuStatus
 from broker.contract.shape import Length, Range, parse
 
 Nanoseconds = Annotated[int, Range(0, 2**63 - 1)]
@@ -36,13 +36,18 @@ class Progress:
 
 @dataclass(frozen=True)
 class Answer:
-    """Child: one result; `monotonic_ns` is when its input was captured."""
+    """Child: one result; `monotonic_ns` is when its input was captured.
+
+    `runtime` is what computed it if not that of `Ready`; `mcu` is the microcontroller that did.
+    """
 
     kind: Literal["answer"]
     monotonic_ns: Nanoseconds
     outputs: Tree
     latency: Latency
     input: Line | None = None
+    runtime: Line | None = None
+    mcu: Name | None = None
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,22 @@ class Snapshot:
     kind: Literal["snapshot"]
     id: Line
     result: Tree
+
+
+@dataclass(frozen=True)
+class Mcu:
+    """What the bridge knows of one microcontroller."""
+
+    status: McuStatus
+    counts: McuMetrics
+
+
+@dataclass(frozen=True)
+class Mcus:
+    """Bridge: how the microcontrollers are; every second, and when that changes."""
+
+    kind: Literal["mcus"]
+    mcus: dict[Name, Mcu]
 
 
 @dataclass(frozen=True)
@@ -102,7 +123,7 @@ class Stop:
     kind: Literal["stop"]
 
 
-FromChild = Ready | Progress | Answer | Refused | Snapshot
+FromChild = Ready | Progress | Answer | Refused | Snapshot | Mcus
 ToChild = Start | Retune | Feed | TakeSnapshot | Stop
 
 

@@ -6,6 +6,8 @@ from agent.config.device import DeviceConfig, PipelineConfig
 from agent.config.processing import AnomalyPostprocess, AudioPreprocess, ClassifyPostprocess
 from broker.contract.shape import Fault
 
+PLACES = ("port", "by_id", "vid_pid")
+
 
 def contradictions(config: DeviceConfig) -> list[Fault]:
     """Return a fault at every key that takes part in a contradiction; any of them may yield."""
@@ -15,6 +17,11 @@ def contradictions(config: DeviceConfig) -> list[Fault]:
         for part, keys, text in _in_pipeline(pipeline)
         for key in keys
     ]
+    for name, mcu in config.mcus.items():
+        said = [key for key in PLACES if getattr(mcu, key) is not None]
+        if len(said) != 1:
+            text = f"one of {', '.join(PLACES)} must say where it is"
+            faults += [Fault(("mcus", name, key), text) for key in said or PLACES[:1]]
     if bool(config.broker.cert) != bool(config.broker.key):
         faults.append(Fault(("broker", "cert"), "cert and key must be given together"))
     return faults
@@ -31,6 +38,13 @@ def _in_pipeline(pipeline: PipelineConfig) -> Iterator[tuple[str, tuple[str, ...
             "postprocess",
             ("release", "threshold"),
             f"release {post.release:g} must not exceed threshold {post.threshold:g}",
+        )
+    if pipeline.runtime == "mcu" and pipeline.mcu.deadline_ms >= pipeline.deadline_ms:
+        yield (
+            "mcu",
+            ("deadline_ms",),
+            f"deadline_ms {pipeline.mcu.deadline_ms} of mcu must lie below that of the pipeline, "
+            f"{pipeline.deadline_ms}",
         )
     if isinstance(pre, AudioPreprocess):
         nyquist_hz = pre.sample_rate_hz / 2

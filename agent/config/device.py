@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
+from agent.config.mcus import McuConfig, OffloadConfig
 from agent.config.processing import Postprocess, Preprocess, TensorPreprocess
 from agent.config.sources import PathText, ShortText, Source
 from broker.contract.fields import Name
@@ -55,7 +56,11 @@ class PipelineConfig:
     model: Annotated[PathText, Doc("path of a .tflite, .wasm or .plan file")]
     postprocess: Postprocess
     preprocess: Preprocess = field(default_factory=lambda: TensorPreprocess("tensor"))
-    runtime: Literal["auto", "tflite", "wasmtime", "wasm3", "host"] = "auto"
+    runtime: Annotated[
+        Literal["auto", "tflite", "wasmtime", "wasm3", "host", "mcu"],
+        Doc("mcu: on the device's microcontrollers, as `mcu` says"),
+    ] = "auto"
+    mcu: OffloadConfig = field(default_factory=OffloadConfig)
     threads: Annotated[int, Range(1, 16)] = 1
     delegate: Annotated[
         PathText, Doc("tflite: xnnpack, none, reference, or the path of a delegate's library")
@@ -80,6 +85,7 @@ class DeviceConfig:
     metrics_interval_s: Annotated[float, Range(0.1, 86_400)] = 30.0
     outbox: OutboxConfig = OutboxConfig()
     pipelines: Annotated[dict[Name, PipelineConfig], Length(32)] = field(default_factory=dict)
+    mcus: Annotated[dict[Name, McuConfig], Length(16)] = field(default_factory=dict)
 
 
 LOCAL_ONLY: tuple[tuple[str, ...], ...] = (

@@ -3,11 +3,11 @@
 from collections.abc import Callable
 
 from agent.channel.messages import Answer, Snapshot
-from agent.config.device import remote_schema
-from agent.control import reports
+from agent.control.announcements import Announcements
 from agent.control.commands import Commands
 from agent.control.delivery import Delivery
 from agent.control.events import (
+    BRIDGE,
     Action,
     ChildEnded,
     ChildSaid,
@@ -20,13 +20,13 @@ from agent.control.events import (
     Measure,
     Now,
     Overflowed,
-    Publish,
     Readings,
     Received,
     Remember,
     SetLogLevel,
     Tick,
 )
+from agent.control.mcus import Microcontrollers
 from agent.control.pipelines import Pipelines
 from agent.control.presence import Presence
 from agent.control.reports import Counters, Identity
@@ -34,16 +34,13 @@ from agent.control.shadow import Scope, Shadow
 from agent.control.subscriptions import Subscriptions
 from agent.control.supervisor import Limits
 from agent.outbox.outbox import Outbox
-from broker.contract.codec import MAX_JSON_BYTES, encode_json
+from broker.contract.codec import MAX_JSON_BYTES
 from broker.contract.errors import TopicError
-from broker.contract.messages import encode
 from broker.contract.topics import (
     CommandChannel,
     DesiredChannel,
     FleetDesiredChannel,
-    MetricsChannel,
-    ReportedChannel,
-    SchemaChannel,
+    McuStatusChannel,
     StatusChannel,
     Topics,
 )
@@ -71,7 +68,11 @@ class Agent:
         self._outbox = outbox
         self._topics = Topics(shadow.config.broker.prefix)
         self._pipelines = Pipelines(random, limits)
+        self._mcus = Microcontrollers(random, limits)
         self._commands = Commands(self._topics, identity.device, self._pipelines)
+        self._announcements = Announcements(
+            identity, self._topics, shadow, self._pipelines, self._mcus
+        )
         self._presence = Presence(identity.instance)
         self._counters = Counters()
         self._delivery = Delivery(outbox, self._topics, identity.device)
@@ -93,7 +94,7 @@ class Agent:
             return []
         self._ending = End(error, again)
         self._end_due_ms = now.monotonic_ms + STOP_LIMIT_MS
-        return self._pipelines.stop_all(now)
+        return [*self._pipelines.stop_all(now), *self._mcus.stop(now)]
 
     def handle(self, event: Event, now: Now) -> list[Action]:
         """Take an event and return what must be done, in order."""
@@ -120,8 +121,7 @@ class Agent:
             case ChildSaid():
                 return self._child_said(event, now)
             case ChildEnded():
-                self._plan_status(now)
-                return self._pipelines.child_ended(event.pipeline, event.cause, now)
+                return self._child_ended(event, now)
             case Readings():
                 return self._measured(event, now)
             case Tick():
@@ -136,6 +136,7 @@ class Agent:
             self._metrics_due_ms,
             self._outbox.due_ms(),
             self._pipelines.due_ms(),
+            self._mcus.due_ms(),
             self._commands.due_ms(),
             self._status_due_ms if self._linked else None,
             self._end_due_ms if self._ending else None,
@@ -153,14 +154,13 @@ class Agent:
     def _link_up(self, now: Now) -> list[Action]:
         self._linked = True
         self._counters.connects += 1
-        device = self._identity.device
-        schema = self._topics.topic(SchemaChannel(device))
         self._presence.connected()
+        self._announcements.connected()
         return [
             *self._subscriptions.afresh(self._pipelines.fed_topics()),
-            Publish(schema, encode_json(remote_schema()), retain=True),
-            self._report(),
-            self._status(now),
+            self._announcements.schema(),
+            self._announcements.reported(),
+            *self._status(now),
             Log("info", f"connected to {self._shadow.config.broker.url}"),
         ]
 
@@ -186,6 +186,8 @@ class Agent:
         match channel:
             case StatusChannel():
                 actions += self._own_status(event.payload, now)
+            case McuStatusChannel():
+                actions += self._announcements.found(channel, event.payload)
             case DesiredChannel():
                 actions += self._desired("device", event.payload, now)
             case FleetDesiredChannel():
@@ -206,7 +208,7 @@ class Agent:
         actions: list[Action] = []
         if self._shadow.desire(scope, payload):
             actions += [Remember(self._shadow.remembered()), *self._configure(now)]
-        return [*actions, self._report()] if self._linked else actions
+        return [*actions, self._announcements.reported()] if self._linked else actions
 
     def _commanded(self, channel: CommandChannel, payload: bytes, now: Now) -> list[Action]:
         actions = self._commands.handle(channel, payload, now)
@@ -218,6 +220,7 @@ class Agent:
             return []
         config = self._shadow.config
         actions: list[Action] = [SetLogLevel(config.log_level)]
+        actions += self._mcus.configure(config.mcus, now)
         actions += self._pipelines.configure(config.pipelines, now)
         self._outbox.configure(config.outbox)
         due_ms = now.monotonic_ms + int(config.metrics_interval_s * 1000)
@@ -237,14 +240,23 @@ class Agent:
             return actions + (
                 self._delivery.answered(name, pipeline, message, now) if pipeline else []
             )
-        before = self._states()
-        actions = self._pipelines.child_said(name, message, now)
+        before = self._announcements.standing()
+        if name == BRIDGE:
+            actions = self._mcus.said(message, now)
+        else:
+            actions = self._pipelines.child_said(name, message, now)
         self._note_change(before, now)
         return actions
 
+    def _child_ended(self, event: ChildEnded, now: Now) -> list[Action]:
+        self._plan_status(now)
+        if event.pipeline == BRIDGE:
+            return self._mcus.ended(event.cause, now)
+        return self._pipelines.child_ended(event.pipeline, event.cause, now)
+
     def _tick(self, now: Now) -> list[Action]:
-        before = self._states()
-        actions = self._pipelines.tick(now) + self._commands.overdue(now)
+        before = self._announcements.standing()
+        actions = self._pipelines.tick(now) + self._mcus.tick(now) + self._commands.overdue(now)
         self._note_change(before, now)
         self._outbox.tend(now.monotonic_ms)
         if now.monotonic_ms >= self._metrics_due_ms:
@@ -253,46 +265,32 @@ class Agent:
             actions.append(Measure())
         due_ms = self._status_due_ms
         if self._linked and due_ms is not None and now.monotonic_ms >= due_ms:
-            actions.append(self._status(now))
+            actions += self._status(now)
         return actions
 
     def _leave_if_done(self, now: Now) -> list[Action]:
         if self._ending is None or self._left:
             return []
-        if not self._pipelines.all_stopped() and now.monotonic_ms < self._end_due_ms:
+        stopped = self._pipelines.all_stopped() and self._mcus.is_stopped()
+        if not stopped and now.monotonic_ms < self._end_due_ms:
             return []
         self._left = True
         actions: list[Action] = []
         if self._linked and not self._presence.lost:
-            message = reports.farewell(self._identity, now, self._ending.error)
-            topic = self._topics.topic(StatusChannel(self._identity.device))
-            actions.append(Publish(topic, encode(message), retain=True))
+            actions += self._announcements.farewell(now, self._ending.error)
         return [*actions, self._ending]
 
     def _measured(self, readings: Readings, now: Now) -> list[Action]:
         if not self._linked:
             return []
-        message = reports.metrics(
-            self._identity, self._pipelines, self._outbox, self._counters, readings, now
-        )
-        topic = self._topics.topic(MetricsChannel(self._identity.device))
-        return [Publish(topic, encode(message), retain=False)]
+        return self._announcements.metrics(self._outbox, self._counters, readings, now)
 
-    def _report(self) -> Publish:
-        topic = self._topics.topic(ReportedChannel(self._identity.device))
-        return Publish(topic, encode(self._shadow.report()), retain=True)
-
-    def _status(self, now: Now) -> Publish:
+    def _status(self, now: Now) -> list[Action]:
         self._status_due_ms = None
-        message = reports.status(self._identity, self._pipelines, now)
-        topic = self._topics.topic(StatusChannel(self._identity.device))
-        return Publish(topic, encode(message), retain=True)
-
-    def _states(self) -> list[object]:
-        return [(name, p.status()) for name, p in self._pipelines.items().items()]
+        return self._announcements.status(now)
 
     def _note_change(self, before: list[object], now: Now) -> None:
-        if self._states() != before:
+        if self._announcements.standing() != before:
             self._plan_status(now)
 
     def _plan_status(self, now: Now) -> None:

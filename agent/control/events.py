@@ -6,6 +6,10 @@ from typing import Any
 
 from agent.channel.messages import FromChild, ToChild
 from agent.config.device import PipelineConfig
+from agent.config.mcus import McuConfig
+
+BRIDGE = "bridge of microcontrollers"
+"""Where a pipeline's name would be; no pipeline can be called so."""
 
 
 @dataclass(frozen=True)
@@ -139,6 +143,13 @@ class Spawn:
 
 
 @dataclass(frozen=True)
+class SpawnBridge:
+    """Start the bridge; it speaks and is spoken to under the name `BRIDGE`."""
+
+    mcus: Mapping[str, McuConfig]
+
+
+@dataclass(frozen=True)
 class Tell:
     """Send a message to a pipeline's child."""
 
@@ -193,6 +204,7 @@ Action = (
     | Subscribe
     | Unsubscribe
     | Spawn
+    | SpawnBridge
     | Tell
     | Kill
     | Remember

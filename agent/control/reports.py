@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 
 from agent.channel.messages import Answer
-from agent.control.events import Now, Readings
+from agent.control.events import BRIDGE, Now, Readings
+from agent.control.mcus import Microcontrollers
 from agent.control.pipelines import Pipeline, Pipelines
 from agent.outbox.outbox import Outbox
 from broker.contract.messages import (
+    BridgeMetrics,
     Metrics,
     OutboxMetrics,
     PipelineMetrics,
@@ -32,7 +34,7 @@ class Identity:
     inputs: tuple[str, ...] = ()
 
 
-def status(identity: Identity, pipelines: Pipelines, now: Now) -> Status:
+def status(identity: Identity, pipelines: Pipelines, mcus: Microcontrollers, now: Now) -> Status:
     """The retained message of an agent that runs."""
     return Status(
         "online",
@@ -42,6 +44,7 @@ def status(identity: Identity, pipelines: Pipelines, now: Now) -> Status:
         time_synced=now.synced,
         runtimes=identity.runtimes,
         inputs=identity.inputs,
+        mcus=mcus.answering(),
         pipelines={name: pipeline.status() for name, pipeline in pipelines.items().items()},
     )
 
@@ -73,10 +76,11 @@ def result(answer: Answer, pipeline: Pipeline, sequence: int, now: Now) -> Resul
         monotonic_ms=captured_ms,
         time_synced=now.synced,
         model=pipeline.ready.model if pipeline.ready else "",
-        runtime=pipeline.ready.runtime if pipeline.ready else "",
+        runtime=answer.runtime or (pipeline.ready.runtime if pipeline.ready else ""),
         outputs=answer.outputs,
         latency=answer.latency,
         input=answer.input,
+        mcu=answer.mcu,
     )
 
 
@@ -91,6 +95,7 @@ class Counters:
 def metrics(
     identity: Identity,
     pipelines: Pipelines,
+    mcus: Microcontrollers,
     outbox: Outbox,
     counters: Counters,
     readings: Readings,
@@ -111,7 +116,15 @@ def metrics(
             name: _pipeline_metrics(pipeline, readings.children.get(name))
             for name, pipeline in pipelines.items().items()
         },
+        mcus=mcus.metrics(),
+        bridge=_bridge_metrics(mcus, readings.children.get(BRIDGE)),
     )
+
+
+def _bridge_metrics(
+    mcus: Microcontrollers, child: tuple[int, float] | None
+) -> BridgeMetrics | None:
+    return BridgeMetrics(mcus.restarts, *child) if child else None
 
 
 def _pipeline_metrics(pipeline: Pipeline, child: tuple[int, float] | None) -> PipelineMetrics:

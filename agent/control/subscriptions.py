@@ -5,6 +5,7 @@ from broker.contract.topics import (
     CommandChannel,
     DesiredChannel,
     FleetDesiredChannel,
+    McuStatusChannel,
     StatusChannel,
     Topics,
 )
@@ -19,6 +20,7 @@ class Subscriptions:
             topics.filter(DesiredChannel, device=device),
             topics.filter(FleetDesiredChannel),
             topics.filter(CommandChannel, device=device),
+            topics.filter(McuStatusChannel, device=device),
         }
         self._held: set[str] = set()
 

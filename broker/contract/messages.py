@@ -11,6 +11,7 @@ from broker.contract.fields import Count, Line, Milliseconds, Name, Tree
 from broker.contract.shape import Doc, Length, parse, to_tree
 from broker.contract.topics import (
     CommandChannel,
+    McuStatusChannel,
     MetricsChannel,
     ReportedChannel,
     ResultsChannel,
@@ -44,7 +45,7 @@ class Status:
     reason: Line | None = None
     runtimes: Annotated[tuple[Line, ...], Length(16)] = ()
     inputs: Annotated[tuple[Line, ...], Length(64)] = ()
-    mcus: Annotated[tuple[Line, ...], Length(64)] = ()
+    mcus: Annotated[tuple[Name, ...], Length(64), Doc("microcontrollers that answer")] = ()
     pipelines: Annotated[dict[Name, PipelineStatus], Length(64)] = field(default_factory=dict)
 
 
@@ -79,10 +80,13 @@ class Result:
     monotonic_ms: Annotated[Milliseconds, Doc("time of the input on the device's own clock")]
     time_synced: bool
     model: Annotated[Line, Doc("sha256 of the model file")]
-    runtime: Line
+    runtime: Annotated[Line, Doc("what computed this one")]
     outputs: Annotated[Tree, Doc("depends on the task: see docs/reference/outputs.md")]
     latency: Latency
     input: Annotated[Line | None, Doc("name of the input, when its source has one")] = None
+    mcu: Annotated[
+        Name | None, Doc("the microcontroller that computed it; left out when the device did")
+    ] = None
     late: Annotated[bool | None, Doc("true when it waited for the broker in the outbox")] = None
 
 
@@ -109,6 +113,27 @@ class PipelineMetrics:
 
 
 @dataclass(frozen=True)
+class McuMetrics:
+    """Counters of one microcontroller since the start of the bridge."""
+
+    answered: Annotated[Count, Doc("inferences that came back in time")]
+    late: Annotated[Count, Doc("inferences that did not")]
+    lost: Annotated[Count, Doc("inferences during which it was lost, or answered nonsense")]
+    uploads: Annotated[Count, Doc("plans that were brought there")]
+    quarantines: Annotated[Count, Doc("times that it was left alone for a while")]
+    busy_ms: Annotated[Count, Doc("time that it was asked for, link included")]
+
+
+@dataclass(frozen=True)
+class BridgeMetrics:
+    """The process that owns the serial ports of the microcontrollers."""
+
+    restarts: Count
+    rss_bytes: Count | None = None
+    cpu_percent: float | None = None
+
+
+@dataclass(frozen=True)
 class Metrics:
     """Numbers about a device's health."""
 
@@ -122,6 +147,34 @@ class Metrics:
     outbox: OutboxMetrics
     temperature_c: float | None = None
     pipelines: dict[Name, PipelineMetrics] = field(default_factory=dict)
+    mcus: dict[Name, McuMetrics] = field(default_factory=dict)
+    bridge: BridgeMetrics | None = None
+
+
+@dataclass(frozen=True)
+class McuStatus:
+    """How a microcontroller is; what is not known of it is left out."""
+
+    state: Annotated[
+        Literal["stopped", "connecting", "probing", "ready", "uploading", "quarantined"],
+        Doc(
+            "connecting: nobody answers on its port; quarantined: it did wrong, and is tried later"
+        ),
+    ]
+    reason: Annotated[Line | None, Doc("why it is not ready, or what was amiss last")] = None
+    port: Annotated[Line | None, Doc("where it was found")] = None
+    board: Line | None = None
+    firmware: Line | None = None
+    engine: Annotated[Line | None, Doc("first bytes of its engine's hash")] = None
+    clock_hz: Count | None = None
+    arena_bytes: Count | None = None
+    store_bytes: Annotated[Count | None, Doc("room for plans")] = None
+    free_store_bytes: Count | None = None
+    stack_high_water_bytes: Count | None = None
+    plans: Annotated[tuple[Line, ...], Length(64), Doc("first bytes of their sha256")] = ()
+    refused: Annotated[tuple[Line, ...], Length(16), Doc("plans that it cannot run, and why")] = ()
+    reset_cause: Annotated[Line | None, Doc("of its last start")] = None
+    fault: Annotated[Line | None, Doc("the crash before its last start")] = None
 
 
 @dataclass(frozen=True)
@@ -139,6 +192,7 @@ MESSAGES: dict[type[Channel], type] = {
     ReportedChannel: ReportedConfig,
     ResultsChannel: Result,
     MetricsChannel: Metrics,
+    McuStatusChannel: McuStatus,
     CommandChannel: Command,
     **FEDERATED_MESSAGES,
 }

@@ -89,6 +89,17 @@ class MetricsChannel(Channel):
 
 
 @dataclass(frozen=True)
+class McuStatusChannel(Channel):
+    """A microcontroller on a device's serial port."""
+
+    pattern = "devices/{device}/mcus/{mcu}/status"
+    retained = True
+    writers = ("device",)
+    device: str
+    mcu: str
+
+
+@dataclass(frozen=True)
 class CommandChannel(Channel):
     """One command as a retained state machine; its requester clears it."""
 
@@ -108,6 +119,7 @@ CHANNELS: tuple[type[Channel], ...] = (
     SchemaChannel,
     ResultsChannel,
     MetricsChannel,
+    McuStatusChannel,
     CommandChannel,
     *FEDERATED_CHANNELS,
 )
