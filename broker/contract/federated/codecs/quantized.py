@@ -22,7 +22,7 @@ from broker.contract.federated.codecs.codec import (
     to_fixed,
     to_values,
 )
-from broker.contract.federated.codecs.spec import BLOCK, CodecName, CodecSpec, value_bytes
+from broker.contract.federated.codecs.spec import BLOCK, CodecName, value_bytes
 from broker.contract.federated.errors import CodecError
 from broker.contract.federated.slices import Cut
 
@@ -65,7 +65,7 @@ def pack(values: Vector, bits: int, fraction: Vector | np.float32) -> bytes:
     blocks = -(-count // BLOCK)
     rows = np.zeros((blocks, BLOCK), np.float32)
     rows.reshape(-1)[:count] = values
-    scales = np.abs(rows).max(axis=1) / np.float32(highest)
+    scales: Vector = np.abs(rows).max(axis=1) / np.float32(highest)
     # A scale so small that its inverse overflows is far below one unit of the sums.
     scales[scales < 2.0**-100] = 0
     inverse = np.divide(np.float32(1), scales, out=np.zeros_like(scales), where=scales > 0)
@@ -103,8 +103,9 @@ def unpack(data: bytes, count: int, bits: int, what: str) -> Blocks:
 def _nibbles(integers: Integers) -> bytes:
     halves = np.zeros(-(-integers.size // 2) * 2, np.uint8)
     halves[: integers.size] = integers.view(np.uint8) & 15
-    packed: npt.NDArray[np.uint8] = halves[0::2] | halves[1::2] << 4
-    return packed.tobytes()
+    low, high = halves[0::2], halves[1::2]
+    high <<= 4
+    return (low | high).tobytes()
 
 
 def _from_nibbles(data: bytes, count: int, what: str) -> Integers:
@@ -141,9 +142,3 @@ class Quantized:
 def rounding(count: int, index: int, seed: int, stochastic: bool) -> Vector | np.float32:
     """What `pack` adds before it rounds down."""
     return fractions(seed, index, count) if stochastic else np.float32(0.5)
-
-
-def quantized(spec: CodecSpec) -> Quantized:
-    """The codec of a job that wants int8 or int4."""
-    stochastic = spec.options.rounding == "stochastic"
-    return Quantized(spec.name, 8 if spec.name == "int8" else 4, stochastic)

@@ -87,7 +87,7 @@ def position_bytes(length: int, count: int) -> int:
     if not count:
         return 0
     low = low_bits(length, count)
-    return -(-count * low // 8) + -(-(count + ((length - 1) >> low) + 1) // 8)
+    return -(-count * low // 8) + -(-(count + ((length - 1) >> low)) // 8)
 
 
 def most_sparse_bytes(length: int, most: int, bits: int) -> int:
