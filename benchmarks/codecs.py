@@ -127,7 +127,8 @@ def _plain_dense(spec: CodecSpec, cut: Cut, sums: Floats) -> Callable[[], object
         return rows * (WEIGHT * scales)
 
     def one_bit(length: int) -> npt.NDArray[Any]:
-        return (1.0 - 2.0 * np.unpackbits(octets[: length // 8])) * (WEIGHT * scales[0, 0])
+        signs: Floats = 1.0 - 2.0 * np.unpackbits(octets[: length // 8])
+        return signs * (WEIGHT * scales[0, 0])
 
     make = {"int8": int8, "int4": int4, "one_bit": one_bit}[spec.name]
 
