@@ -127,8 +127,9 @@ def _plain_dense(spec: CodecSpec, cut: Cut, sums: Floats) -> Callable[[], object
         return rows * (WEIGHT * scales)
 
     def one_bit(length: int) -> npt.NDArray[Any]:
-        signs: Floats = 1.0 - 2.0 * np.unpackbits(octets[: length // 8])
-        return signs * (WEIGHT * scales[0, 0])
+        signs = (1 - 2 * np.unpackbits(octets[: length // 8]).astype(np.int8)).astype(np.float64)
+        weighted: Floats = signs * np.float64(WEIGHT * scales[0, 0])
+        return weighted
 
     make = {"int8": int8, "int4": int4, "one_bit": one_bit}[spec.name]
 
