@@ -16,7 +16,12 @@ from toolchain.plan.encode import encode
 from toolchain.plan.numbers import Status, Target
 from toolchain.tflite.reader import read
 
-KERNELS = {Target.PORTABLE: "portable", Target.SWAR: "swar", Target.SIMD128: "simd128"}
+KERNELS = {
+    Target.PORTABLE: "portable",
+    Target.SWAR: "swar",
+    Target.SIMD128: "simd128",
+    Target.CORTEX_M: "cortex_m",
+}
 """Builds that this machine can run."""
 MODELS = Path(__file__).parents[3] / "shared" / "models"
 MODEL_NAMES = ("ad01_int8", "kws_ref_model", "pretrainedResnet_quant", "vww_96_int8")

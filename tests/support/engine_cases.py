@@ -303,9 +303,9 @@ def softmax(rng: Random) -> tuple[list[Tensor], str, Options, int]:
     return [source, target], "SOFTMAX", Softmax(float(rng.choice([1.0, 1.0, 0.5, 2.0]))), 2
 
 
-def binary(name: str, kind: type[Add | Sub | Mul]) -> Callable[[Random], Any]:
+def binary(name: str, kind: type[Add | Sub | Mul], most: int = 6) -> Callable[[Random], Any]:
     def make(rng: Random) -> tuple[list[Tensor], str, Options, int]:
-        shape = tuple(length(rng, 6) for _ in range(length(rng, 4)))
+        shape = tuple(length(rng, most) for _ in range(length(rng, 4)))
         left, right = shape, shape
         if rng.random() < 0.4:
             left = tuple(1 if rng.random() < 0.3 else one for one in shape)

@@ -1,5 +1,6 @@
 """Bias, multipliers and range of the operators that sum products."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,9 +19,43 @@ MAX_TERMS = 131_071
 """Most products of two int8 whose sum fits in int32."""
 
 
-def output_stage(
+@dataclass(frozen=True, slots=True)
+class StageNumbers:
+    """What an output stage holds, before it has a place among the constants.
+
+    Attributes:
+        bias: int64 a channel, with the input's zero point folded in.
+        multiplier: int32 a channel; float32 factors where the rounding is single.
+        shift: int8 a channel.
+    """
+
+    rounding: Rounding
+    bias: NDArray[np.int64]
+    multiplier: NDArray[Any]
+    shift: NDArray[np.int8]
+    low: int
+    high: int
+    weight_zero_point: int
+
+
+def place_stage(site: Site, numbers: StageNumbers, packed: NDArray[Any] | None) -> OutputStage:
+    """Put the numbers among the constants: as `packed`, where the target's kernel wants that."""
+    add = site.constants.add
+    if packed is not None:
+        return OutputStage(add(packed), 0, 0, numbers.low, numbers.high)
+    return OutputStage(
+        bias=add(numbers.bias.astype("<i4")),
+        multiplier=add(numbers.multiplier),
+        shift=add(numbers.shift),
+        low=numbers.low,
+        high=numbers.high,
+        weight_zero_point=numbers.weight_zero_point,
+    )
+
+
+def stage_numbers(
     site: Site, weights: NDArray[np.int8], axis: int, activation: Activation
-) -> OutputStage:
+) -> StageNumbers:
     """Fold the input's zero point into the bias, and quantize each channel's factor.
 
     Sums wrap at 32 bits in the engine, so the fold is exact wherever the reference's own sums are
@@ -31,11 +66,11 @@ def output_stage(
     around = tuple(dimension for dimension in range(weights.ndim) if dimension != axis)
     weight_zero_point = _weight_zero_point(site)
     sums = (weights.astype(np.int64) - weight_zero_point).sum(axis=around)
-    folded = _bias(site, channels) - zero_point * sums
     multiplier, shift = _multipliers(site, channels, axis)
     low, high = activation_range(site, activation)
-    return OutputStage(
-        bias=site.constants.add(folded.astype("<i4")),
+    return StageNumbers(
+        rounding=site.settings.rounding,
+        bias=_bias(site, channels) - zero_point * sums,
         multiplier=multiplier,
         shift=shift,
         low=low,
@@ -44,8 +79,8 @@ def output_stage(
     )
 
 
-def _multipliers(site: Site, channels: int, axis: int) -> tuple[int, int]:
-    """Where the constants hold each channel's multiplier and shift."""
+def _multipliers(site: Site, channels: int, axis: int) -> tuple[NDArray[Any], NDArray[np.int8]]:
+    """Each channel's multiplier and shift."""
     scale_in, _ = site.per_tensor(site.input(0))
     scale_out, _ = site.per_tensor(site.output())
     scales = weight_scales(site, channels, axis)
@@ -54,14 +89,10 @@ def _multipliers(site: Site, channels: int, axis: int) -> tuple[int, int]:
         factors = product_factors(scale_in, scales, scale_out)
         if not np.isfinite(factors).all():
             site.refuse("its scales make a factor beyond float32; quantize the model again")
-        multiplier = site.constants.add(np.tile(factors, times))
-        return multiplier, site.constants.add_int8([0] * channels)
+        return np.tile(factors, times), np.zeros(channels, np.int8)
     products = _products(site, scale_in, scales)
     multipliers, shifts = quantize_multipliers(product / scale_out for product in products)
-    return (
-        site.constants.add_int32(multipliers * times),
-        site.constants.add_int8(shifts * times),
-    )
+    return np.tile(np.array(multipliers, "<i4"), times), np.tile(np.array(shifts, np.int8), times)
 
 
 def _products(site: Site, scale_in: float, scales: tuple[float, ...]) -> list[float]:

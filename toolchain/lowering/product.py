@@ -5,6 +5,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from toolchain.lowering.output_stage import StageNumbers
 from toolchain.plan.numbers import Opcode
 from toolchain.plan.parameters import Window
 
@@ -17,6 +18,8 @@ class Product:
         weights: in the model's own order.
         weight_zero_point: 0 but in models that were uint8, and in some FULLY_CONNECTED.
         window: None for FULLY_CONNECTED.
+        stage: None but for int8.
+        output_zero_point: of int8.
     """
 
     opcode: Opcode
@@ -25,12 +28,19 @@ class Product:
     input_shape: tuple[int, ...]
     output_shape: tuple[int, ...]
     window: Window | None = None
+    stage: StageNumbers | None = None
+    output_zero_point: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """Weights as the kernel with this layout number reads them, and the scratch that it wants."""
+    """Weights as the kernel with this layout number reads them, and the scratch that it wants.
+
+    Attributes:
+        stage: biases, multipliers and shifts, where the kernel wants those packed, too.
+    """
 
     layout: int
     weights: NDArray[Any]
     scratch_bytes: int = 0
+    stage: NDArray[Any] | None = None

@@ -1,11 +1,13 @@
 """ADD, SUB and MUL."""
 
 import math
+from dataclasses import replace
 
 from toolchain.lowering.activation_range import activation_range
 from toolchain.lowering.float32 import bits, product_factors, ratio
 from toolchain.lowering.multiplier import quantize_multiplier
 from toolchain.lowering.node import Step
+from toolchain.lowering.packing import pack_sum
 from toolchain.lowering.site import Site
 from toolchain.plan import parameters
 from toolchain.plan.numbers import Opcode, Rounding
@@ -19,12 +21,12 @@ _MAX_SHIFT = 30
 
 def lower_add(site: Site) -> Step:
     """Lower ADD, int8 (integer_ops/add.h)."""
-    return step(site, Opcode.ADD_S8, _sum(site, subtract=0))
+    return _lower_sum(site, subtract=0)
 
 
 def lower_sub(site: Site) -> Step:
     """Lower SUB, int8: ADD with the other sign."""
-    return step(site, Opcode.ADD_S8, _sum(site, subtract=1))
+    return _lower_sum(site, subtract=1)
 
 
 def lower_mul(site: Site) -> Step:
@@ -41,6 +43,13 @@ def lower_mul(site: Site) -> Step:
         multiplier, shift = quantize_multiplier(left * right / output)
     low, high = activation_range(site, options.activation)
     return step(site, Opcode.MUL_S8, parameters.Mul(multiplier, shift, low, high))
+
+
+def _lower_sum(site: Site, subtract: int) -> Step:
+    record = _sum(site, subtract)
+    made = step(site, Opcode.ADD_S8, record)
+    layout, scratch_bytes = pack_sum(site, record)
+    return replace(made, layout=layout, scratch_bytes=scratch_bytes)
 
 
 def _sum(site: Site, subtract: int) -> parameters.Add:

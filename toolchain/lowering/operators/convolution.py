@@ -1,7 +1,7 @@
 """CONV_2D and DEPTHWISE_CONV_2D."""
 
 from toolchain.lowering.node import Step
-from toolchain.lowering.output_stage import MAX_TERMS, output_stage
+from toolchain.lowering.output_stage import MAX_TERMS, place_stage, stage_numbers
 from toolchain.lowering.packing import pack
 from toolchain.lowering.site import Site
 from toolchain.lowering.window import window
@@ -22,15 +22,15 @@ def lower_conv(site: Site) -> Step:
     groups = site.input(0).shape[3] // depth
     if height * width * depth > MAX_TERMS or outputs % groups:
         site.refuse(f"weights {list(weights.shape)} in {groups} groups are not supported")
-    stage = output_stage(site, weights, 0, options.activation)
+    numbers = stage_numbers(site, weights, 0, options.activation)
     geometry = window(site, (height, width), (options.dilation_h, options.dilation_w))
-    packed = pack(site, Opcode.CONV_2D_S8, weights, stage.weight_zero_point, geometry)
+    packed = pack(site, Opcode.CONV_2D_S8, weights, numbers.weight_zero_point, geometry, numbers)
     return Step(
         Opcode.CONV_2D_S8,
         inputs=site.operator.inputs[:1],
         output=site.operator.outputs[0],
         parameters=parameters.Conv2D(
-            stage,
+            place_stage(site, numbers, packed.stage),
             geometry,
             site.constants.add(packed.weights),
             depth,
@@ -50,15 +50,17 @@ def lower_depthwise(site: Site) -> Step:
     _, height, width, outputs = weights.shape
     if height * width > MAX_TERMS:
         site.refuse(f"weights {list(weights.shape)} are not supported: too many taps")
-    stage = output_stage(site, weights, 3, options.activation)
+    numbers = stage_numbers(site, weights, 3, options.activation)
     geometry = window(site, (height, width), (options.dilation_h, options.dilation_w))
-    packed = pack(site, Opcode.DEPTHWISE_CONV_2D_S8, weights, stage.weight_zero_point, geometry)
+    packed = pack(
+        site, Opcode.DEPTHWISE_CONV_2D_S8, weights, numbers.weight_zero_point, geometry, numbers
+    )
     return Step(
         Opcode.DEPTHWISE_CONV_2D_S8,
         inputs=site.operator.inputs[:1],
         output=site.operator.outputs[0],
         parameters=parameters.DepthwiseConv2D(
-            stage,
+            place_stage(site, numbers, packed.stage),
             geometry,
             site.constants.add(packed.weights),
             outputs // site.input(0).shape[3],

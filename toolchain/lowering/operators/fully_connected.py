@@ -1,7 +1,7 @@
 """FULLY_CONNECTED."""
 
 from toolchain.lowering.node import Step
-from toolchain.lowering.output_stage import MAX_TERMS, output_stage
+from toolchain.lowering.output_stage import MAX_TERMS, place_stage, stage_numbers
 from toolchain.lowering.packing import pack
 from toolchain.lowering.site import Site
 from toolchain.plan import parameters
@@ -23,14 +23,16 @@ def lower(site: Site) -> Step:
     units, depth = weights.shape
     if depth > MAX_TERMS:
         site.refuse(f"{depth} inputs for each output, more than the limit of {MAX_TERMS}")
-    stage = output_stage(site, weights, 0, options.activation)
-    packed = pack(site, Opcode.FULLY_CONNECTED_S8, weights, stage.weight_zero_point)
+    numbers = stage_numbers(site, weights, 0, options.activation)
+    packed = pack(
+        site, Opcode.FULLY_CONNECTED_S8, weights, numbers.weight_zero_point, None, numbers
+    )
     return Step(
         Opcode.FULLY_CONNECTED_S8,
         inputs=site.operator.inputs[:1],
         output=site.operator.outputs[0],
         parameters=parameters.FullyConnected(
-            stage=stage,
+            stage=place_stage(site, numbers, packed.stage),
             weights=site.constants.add(packed.weights),
             units=units,
             depth=depth,
