@@ -13,6 +13,7 @@ from toolchain.errors import ModelRefused, UnavailableError
 from toolchain.plan.layout import Header
 
 _DEFAULT = {".wasm": "scalar", ".plan": "portable"}
+_FOR_PLANS = ("portable", "cortex-m")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -34,7 +35,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--target",
         choices=tuple(TARGETS),
         help="the build of the engine: for modules scalar, which runs everywhere, or simd; "
-        "for plans portable",
+        "for plans portable, or cortex-m for microcontrollers with DSP instructions",
     )
 
 
@@ -49,8 +50,10 @@ def run(arguments: argparse.Namespace) -> Outcome:
     output: Path = arguments.output
     is_module = output.suffix == ".wasm"
     choices = Choices(arguments.rounding, arguments.target or _DEFAULT[output.suffix])
-    if is_module and choices.target == "portable":
-        raise UnavailableError(f"{output}: modules are made for scalar or simd, not for portable")
+    if is_module and choices.target in _FOR_PLANS:
+        raise UnavailableError(
+            f"{output}: modules are made for scalar or simd, not for {choices.target}"
+        )
     model = load(source)
     try:
         plan = to_plan(model, choices)

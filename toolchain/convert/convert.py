@@ -13,7 +13,12 @@ from toolchain.plan.encode import encode
 from toolchain.plan.numbers import Rounding, Target
 from toolchain.tflite.reader import read
 
-TARGETS = {"scalar": Target.SWAR, "simd": Target.SIMD128, "portable": Target.PORTABLE}
+TARGETS = {
+    "scalar": Target.SWAR,
+    "simd": Target.SIMD128,
+    "portable": Target.PORTABLE,
+    "cortex-m": Target.CORTEX_M,
+}
 """Builds of the engine by the name that a user gives, and how they want constants packed."""
 ROUNDINGS = {rounding.name.lower(): rounding for rounding in Rounding}
 
