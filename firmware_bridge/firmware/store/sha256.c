@@ -38,7 +38,9 @@ static void block(uint32_t state[8], const uint8_t *bytes) {
         const uint32_t first = s[7] + high + choice + constants[i] + w[i % 16];
         const uint32_t low = turn(s[0], 2) ^ turn(s[0], 13) ^ turn(s[0], 22);
         const uint32_t majority = (s[0] & s[1]) ^ (s[0] & s[2]) ^ (s[1] & s[2]);
-        memmove(s + 1, s, 7 * sizeof s[0]);
+        for (unsigned k = 7; k > 0; k--) {
+            s[k] = s[k - 1];
+        }
         s[4] += first;
         s[0] = first + low + majority;
     }

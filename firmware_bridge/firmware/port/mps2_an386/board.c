@@ -14,12 +14,15 @@
 /* An emulator that counts instructions lets time run faster than the host's. */
 #ifndef BOARD_MS_TICKS
 #define BOARD_MS_TICKS (BOARD_HZ / 1000)
+#define WATCHDOG_TICKS (4 * BOARD_HZ)
+#else
+#define WATCHDOG_TICKS 0xFFFFFFFFu
 #endif
 
 enum { TIMER_ON = 1, TIMER_INTERRUPT = 8, SYSTICK_ON = 7 };
 enum { ARENA_BYTES = 192 * 1024, STORE_BYTES = 1024 * 1024 };
 enum { LEFT_BEHIND = 0x5E1FFA17 };
-enum { WATCHDOG_S = 4, RESTART_WORD = 0x05FA0004, FAULTS_ON = 7 << 16, TRAP_DIVISION = 1 << 4 };
+enum { RESTART_WORD = 0x05FA0004, FAULTS_ON = 7 << 16, TRAP_DIVISION = 1 << 4 };
 
 static uint8_t arena[ARENA_BYTES] __attribute__((aligned(16)));
 static uint8_t store[STORE_BYTES] __attribute__((aligned(16), section(".psram")));
@@ -65,7 +68,7 @@ uint32_t port_now_ms(void) {
     return (uint32_t)(ticks / BOARD_MS_TICKS);
 }
 
-void port_kick_watchdog(void) { TIMER1_VALUE = WATCHDOG_S * BOARD_HZ; }
+void port_kick_watchdog(void) { TIMER1_VALUE = WATCHDOG_TICKS; }
 
 __attribute__((noreturn)) static void reset(void) {
     __asm volatile("dsb");
@@ -132,7 +135,7 @@ const port_about *port_init(void) {
     TIMER0_RELOAD = 0xFFFFFFFFu;
     TIMER0_VALUE = 0xFFFFFFFFu;
     TIMER0_CTRL = TIMER_ON;
-    TIMER1_RELOAD = WATCHDOG_S * BOARD_HZ;
+    TIMER1_RELOAD = WATCHDOG_TICKS;
     port_kick_watchdog();
     TIMER1_CTRL = TIMER_ON | TIMER_INTERRUPT;
     BOARD_ISER = 1u << BOARD_IRQ_TIMER1;

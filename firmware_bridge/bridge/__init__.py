@@ -1,1 +1,0 @@
-"""Shares devices between programs, without I/O."""
