@@ -44,6 +44,7 @@ static sv_status check(const sv_call *call) {
 typedef struct job {
     const sv_window *window;
     sv_stage stage;
+    sv_manner manner;
     int32_t height, width, channels, depth;
     int32_t columns, outputs; /* of the output */
     int32_t group_outputs;
@@ -176,11 +177,10 @@ static void dot(const sv_word *x, const int8_t *weights, int32_t count, int32_t 
     }
 }
 
-static void store_channel(const job *j, int32_t number, const uint64_t *words, const uint64_t *end,
-                          const int64_t *earlier, int8_t *output) {
-    const sv_channel c = sv_open_channel(&j->stage, number, j->terms);
-    const ptrdiff_t step = j->outputs * j->step;
-    for (; words != end; words++, output += SV_FIELDS * step) {
+SV_INLINE void store_words(const sv_channel *c, sv_manner manner, const uint64_t *words,
+                           const uint64_t *end, const int64_t *earlier, int8_t *output,
+                           ptrdiff_t step) {
+    for (; words != end; words++) {
         sv_fields sums = sv_unpack3(*words);
         if (earlier) {
             sums.low += earlier[0];
@@ -188,7 +188,23 @@ static void store_channel(const job *j, int32_t number, const uint64_t *words, c
             sums.high += earlier[2];
             earlier += SV_FIELDS;
         }
-        sv_store3(&c, sums, output, output + step, output + 2 * step);
+        int8_t *second = output + step;
+        int8_t *third = second + step;
+        sv_store3(c, manner, sums, output, second, third);
+        output = third + step;
+    }
+}
+
+static void store_channel(const job *j, int32_t number, const uint64_t *words, const uint64_t *end,
+                          const int64_t *earlier, int8_t *output) {
+    const sv_channel c = sv_open_channel(&j->stage, number, j->manner);
+    const ptrdiff_t step = j->outputs * j->step;
+    if (j->manner == SV_RAMP && !earlier) {
+        store_words(&c, SV_RAMP, words, end, NULL, output, step);
+    } else if (j->manner != SV_GENERAL) {
+        store_words(&c, SV_SIGNED, words, end, earlier, output, step);
+    } else {
+        store_words(&c, SV_GENERAL, words, end, earlier, output, step);
     }
 }
 
@@ -271,9 +287,11 @@ static void run(const sv_call *call) {
     const int32_t channels = (int32_t)input->dims[3];
     const int32_t outputs = (int32_t)output->dims[3];
     const int32_t pixels = (int32_t)(output->dims[1] * output->dims[2]);
+    const sv_stage stage = sv_open_stage(call, &p->stage);
     const job j = {
         .window = &p->window,
-        .stage = sv_open_stage(call, &p->stage),
+        .stage = stage,
+        .manner = sv_manner_of(&stage, outputs, terms),
         .height = (int32_t)input->dims[1],
         .width = (int32_t)input->dims[2],
         .channels = channels,

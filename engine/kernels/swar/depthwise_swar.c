@@ -49,6 +49,7 @@ static sv_status check(const sv_call *call) {
 typedef struct job {
     const sv_window *window;
     sv_stage stage;
+    sv_manner manner;
     int32_t height, width, channels;
     int32_t columns, outputs; /* of the output */
     int32_t band, plane_rows, plane_columns;
@@ -115,49 +116,69 @@ static sv_fields sum_window(const job *j, const sv_word *corner, const int8_t *w
     return sums;
 }
 
+static uint64_t weight_at(const job *j, const int8_t *weights, int32_t tap) {
+    return (uint64_t)(int64_t)(weights[(ptrdiff_t)tap * j->outputs] - j->weight_zero_point);
+}
+
+/* A row of windows of three by three, side by side, for the rows of all bands. */
+SV_INLINE void run_nine(const job *j, const sv_channel *c, sv_manner manner, const int8_t *weights,
+                        int8_t *const targets[SV_FIELDS]) {
+    const uint64_t w0 = weight_at(j, weights, 0), w1 = weight_at(j, weights, 1);
+    const uint64_t w2 = weight_at(j, weights, 2), w3 = weight_at(j, weights, 3);
+    const uint64_t w4 = weight_at(j, weights, 4), w5 = weight_at(j, weights, 5);
+    const uint64_t w6 = weight_at(j, weights, 6), w7 = weight_at(j, weights, 7);
+    const uint64_t w8 = weight_at(j, weights, 8);
+    const ptrdiff_t line = (ptrdiff_t)j->columns * j->outputs;
+    const ptrdiff_t below = (ptrdiff_t)j->window->dilation_h * j->plane_columns;
+    const ptrdiff_t right = j->window->stride_w;
+    const ptrdiff_t outputs = j->outputs;
+    int8_t *first = targets[0], *second = targets[1], *third = targets[2];
+    for (int32_t row = 0; row < j->band; row++) {
+        const sv_word *x = j->plane + (ptrdiff_t)row * j->window->stride_h * j->plane_columns;
+        const sv_word *y = x + below;
+        const sv_word *z = y + below;
+        for (const int8_t *end = first + line; first != end;) {
+            const uint64_t sums = SV_EMPTY_SUMS + x[0] * w0 + x[1] * w1 + x[2] * w2 + y[0] * w3 +
+                                  y[1] * w4 + y[2] * w5 + z[0] * w6 + z[1] * w7 + z[2] * w8;
+            sv_store3(c, manner, sv_unpack3(sums), first, second, third);
+            x += right;
+            y += right;
+            z += right;
+            first += outputs;
+            second += outputs;
+            third += outputs;
+        }
+    }
+}
+
+static void run_windows(const job *j, const sv_channel *c, const int8_t *weights,
+                        int8_t *const targets[SV_FIELDS]) {
+    ptrdiff_t at = 0;
+    for (int32_t row = 0; row < j->band; row++) {
+        const sv_word *x = j->plane + (ptrdiff_t)row * j->window->stride_h * j->plane_columns;
+        for (int32_t i = 0; i < j->columns; i++, x += j->window->stride_w, at += j->outputs) {
+            const sv_fields sums = sum_window(j, x, weights);
+            if (j->manner == SV_GENERAL) {
+                sv_store3(c, SV_GENERAL, sums, targets[0] + at, targets[1] + at, targets[2] + at);
+            } else {
+                sv_store3(c, SV_SIGNED, sums, targets[0] + at, targets[1] + at, targets[2] + at);
+            }
+        }
+    }
+}
+
 static void run_channel(const job *j, int32_t number, const int8_t *weights, int8_t *output) {
     const sv_window *w = j->window;
-    const int is_nine = w->kernel_h == 3 && w->kernel_w == 3 && w->dilation_w == 1;
-    sv_channel c = sv_open_channel(&j->stage, number, w->kernel_h * w->kernel_w);
-    uint64_t w0 = 0, w1 = 0, w2 = 0, w3 = 0, w4 = 0, w5 = 0, w6 = 0, w7 = 0, w8 = 0;
-    if (is_nine) {
-        const ptrdiff_t step = j->outputs;
-        const int32_t zero = j->weight_zero_point;
-        w0 = (uint64_t)(int64_t)(weights[0] - zero);
-        w1 = (uint64_t)(int64_t)(weights[step] - zero);
-        w2 = (uint64_t)(int64_t)(weights[2 * step] - zero);
-        w3 = (uint64_t)(int64_t)(weights[3 * step] - zero);
-        w4 = (uint64_t)(int64_t)(weights[4 * step] - zero);
-        w5 = (uint64_t)(int64_t)(weights[5 * step] - zero);
-        w6 = (uint64_t)(int64_t)(weights[6 * step] - zero);
-        w7 = (uint64_t)(int64_t)(weights[7 * step] - zero);
-        w8 = (uint64_t)(int64_t)(weights[8 * step] - zero);
-    }
     const ptrdiff_t line = (ptrdiff_t)j->columns * j->outputs;
-    const ptrdiff_t below = (ptrdiff_t)w->dilation_h * j->plane_columns;
-    for (int32_t row = 0; row < j->band; row++, output += line) {
-        const sv_word *x = j->plane + (ptrdiff_t)row * w->stride_h * j->plane_columns;
-        const sv_word *y = is_nine ? x + below : x;
-        const sv_word *z = is_nine ? y + below : x;
-        int8_t *first = output + j->starts[0] * line;
-        int8_t *second = output + j->starts[1] * line;
-        int8_t *third = output + j->starts[2] * line;
-        for (const int8_t *end = first + line; first != end;) {
-            sv_fields sums;
-            if (is_nine) {
-                sums = sv_unpack3(SV_EMPTY_SUMS + x[0] * w0 + x[1] * w1 + x[2] * w2 + y[0] * w3 +
-                                  y[1] * w4 + y[2] * w5 + z[0] * w6 + z[1] * w7 + z[2] * w8);
-                y += w->stride_w;
-                z += w->stride_w;
-            } else {
-                sums = sum_window(j, x, weights);
-            }
-            x += w->stride_w;
-            sv_store3(&c, sums, first, second, third);
-            first += j->outputs;
-            second += j->outputs;
-            third += j->outputs;
-        }
+    const sv_channel c = sv_open_channel(&j->stage, number, j->manner);
+    int8_t *const targets[SV_FIELDS] = {output + j->starts[0] * line, output + j->starts[1] * line,
+                                        output + j->starts[2] * line};
+    if (w->kernel_h != 3 || w->kernel_w != 3 || w->dilation_w != 1 || j->manner == SV_GENERAL) {
+        run_windows(j, &c, weights, targets);
+    } else if (j->manner == SV_RAMP) {
+        run_nine(j, &c, SV_RAMP, weights, targets);
+    } else {
+        run_nine(j, &c, SV_SIGNED, weights, targets);
     }
 }
 
@@ -183,7 +204,7 @@ static void run(const sv_call *call) {
         .weight_zero_point = p->stage.weight_zero_point,
         .plane = stack,
     };
-    j.stage.weight_zero_point = 0; /* taken from the weights */
+    j.manner = sv_manner_of(&j.stage, j.outputs, p->window.kernel_h * p->window.kernel_w);
     if (call->op->scratch_bytes > 0) {
         j.plane = (sv_word *)(void *)(call->arena + call->op->scratch);
     }
