@@ -5,10 +5,11 @@
 #include "core/kernel.h"
 #include "kernels/output_stage.h"
 #include "kernels/span.h"
+#include "kernels/swar/dot3.h"
 #include "kernels/swar/pack3.h"
 #include "kernels/swar/requantize.h"
 
-enum { MAX_WORDS = 4, BLOCK = MAX_WORDS * SV_FIELDS, STACK_WORDS = 768 };
+enum { MAX_WORDS = SV_BLOCK_WORDS, BLOCK = MAX_WORDS * SV_FIELDS, TILE = 16, STACK_WORDS = 768 };
 
 /* Most inputs whose sum fits in a field. */
 enum { MAX_INPUTS = 8191 };
@@ -44,7 +45,7 @@ static sv_status check(const sv_call *call) {
 typedef struct job {
     const sv_window *window;
     sv_stage stage;
-    sv_manner manner;
+    sv_manner best;
     int32_t height, width, channels, depth;
     int32_t columns, outputs; /* of the output */
     int32_t group_outputs;
@@ -117,42 +118,16 @@ static void pack_block(const job *j, const int8_t *image, int32_t first, int32_t
     }
 }
 
-#define SV_TERM(k)                                                                                 \
-    do {                                                                                           \
-        const uint64_t w = sv_widen(weights[k]);                                                   \
-        s0 += w * x[(k) * words];                                                                  \
-        if (words > 1) {                                                                           \
-            s1 += w * x[(k) * words + 1];                                                          \
-        }                                                                                          \
-        if (words > 2) {                                                                           \
-            s2 += w * x[(k) * words + 2];                                                          \
-        }                                                                                          \
-        if (words > 3) {                                                                           \
-            s3 += w * x[(k) * words + 3];                                                          \
-        }                                                                                          \
-    } while (0)
-
-/* With a constant number of words; the most common one is unrolled further. */
+/* One channel, a term at a time; with a constant number of words. */
 SV_INLINE void dot_constant(const sv_word *x, const int8_t *weights, int32_t count, int32_t words,
                             uint64_t *sums) {
     uint64_t s0 = SV_EMPTY_SUMS, s1 = s0, s2 = s0, s3 = s0;
-    const int32_t turn = words == MAX_WORDS ? 8 : 4;
-    const int32_t rest = count % turn;
-    const sv_word *end = x + (ptrdiff_t)(count - rest) * words;
-    for (; x != end; x += turn * words, weights += turn) {
-        SV_TERM(0);
-        SV_TERM(1);
-        SV_TERM(2);
-        SV_TERM(3);
-        if (turn == 8) {
-            SV_TERM(4);
-            SV_TERM(5);
-            SV_TERM(6);
-            SV_TERM(7);
-        }
-    }
-    for (end += (ptrdiff_t)rest * words; x != end; x += words, weights++) {
-        SV_TERM(0);
+    for (const int8_t *end = weights + count; weights != end; x += words, weights++) {
+        const uint64_t w = sv_widen(*weights);
+        s0 += w * x[0];
+        s1 += words > 1 ? w * x[1] : 0;
+        s2 += words > 2 ? w * x[2] : 0;
+        s3 += words > 3 ? w * x[3] : 0;
     }
     sums[0] = s0;
     sums[1] = s1;
@@ -177,6 +152,24 @@ static void dot(const sv_word *x, const int8_t *weights, int32_t count, int32_t 
     }
 }
 
+/* The sums of `channels` over `count` terms. Those that do not fill a turn come first. */
+static void sum_tile(const sv_word *x, const int8_t *weights, ptrdiff_t step, int32_t channels,
+                     int32_t count, int32_t words, uint64_t *sums) {
+    const int32_t rest = words < 3 ? count : count % SV_TURN;
+    const uint64_t *end = sums + channels * MAX_WORDS;
+    for (int32_t i = 0; i < channels; i++) {
+        dot(x, weights + i * step, rest, words, sums + i * MAX_WORDS);
+    }
+    x += (ptrdiff_t)rest * words;
+    for (int32_t at = rest; at < count; at += SV_TURN, x += SV_TURN * words) {
+        if (words == MAX_WORDS) {
+            sv_add_turn(x, weights + at, step, MAX_WORDS, sums, end);
+        } else {
+            sv_add_turn(x, weights + at, step, 3, sums, end);
+        }
+    }
+}
+
 SV_INLINE void store_words(const sv_channel *c, sv_manner manner, const uint64_t *words,
                            const uint64_t *end, const int64_t *earlier, int8_t *output,
                            ptrdiff_t step) {
@@ -195,13 +188,33 @@ SV_INLINE void store_words(const sv_channel *c, sv_manner manner, const uint64_t
     }
 }
 
+/* Whether all sums are zero, as where all weights of a channel are. */
+static int are_empty(const uint64_t *words, const uint64_t *end) {
+    while (words != end && *words == SV_EMPTY_SUMS) {
+        words++;
+    }
+    return words == end;
+}
+
+static void store_empty(const job *j, int32_t number, int32_t words, int8_t *output) {
+    const int8_t value = sv_to_s8(&j->stage, number, 0);
+    const ptrdiff_t step = j->outputs * j->step;
+    for (int32_t i = 0; i < words * SV_FIELDS; i++, output += step) {
+        *output = value;
+    }
+}
+
 static void store_channel(const job *j, int32_t number, const uint64_t *words, const uint64_t *end,
                           const int64_t *earlier, int8_t *output) {
-    const sv_channel c = sv_open_channel(&j->stage, number, j->manner);
+    if (!earlier && are_empty(words, end)) {
+        store_empty(j, number, (int32_t)(end - words), output);
+        return;
+    }
+    const sv_channel c = sv_open_channel(&j->stage, number, j->best);
     const ptrdiff_t step = j->outputs * j->step;
-    if (j->manner == SV_RAMP && !earlier) {
+    if (c.manner == SV_RAMP && !earlier) {
         store_words(&c, SV_RAMP, words, end, NULL, output, step);
-    } else if (j->manner != SV_GENERAL) {
+    } else if (c.manner != SV_GENERAL) {
         store_words(&c, SV_SIGNED, words, end, earlier, output, step);
     } else {
         store_words(&c, SV_GENERAL, words, end, earlier, output, step);
@@ -233,28 +246,47 @@ static void start_sums(const job *j, int32_t words, int64_t *sums) {
     }
 }
 
+/* `channels` of a group, at most TILE, for a block of pixels. */
+static void run_tile(const job *j, const int8_t *weights, int32_t channel, int32_t channels,
+                     int32_t words, const int64_t *start, int8_t *output) {
+    uint64_t found[TILE * MAX_WORDS];
+    int64_t sums[TILE * BLOCK];
+    const sv_word *x = j->packed;
+    const int has_earlier = start != NULL || j->terms > j->chunk;
+    int32_t left = j->terms;
+    for (int32_t i = 0; has_earlier && i < channels; i++) {
+        if (start) {
+            memcpy(sums + i * BLOCK, start, BLOCK * sizeof *sums);
+        } else {
+            memset(sums + i * BLOCK, 0, BLOCK * sizeof *sums);
+        }
+    }
+    for (; left > j->chunk; left -= j->chunk, x += (ptrdiff_t)j->chunk * words) {
+        sum_tile(x, weights, j->terms, channels, j->chunk, words, found);
+        for (int32_t i = 0; i < channels; i++) {
+            add_fields(found + i * MAX_WORDS, words, 1, sums + i * BLOCK);
+        }
+        weights += j->chunk;
+    }
+    sum_tile(x, weights, j->terms, channels, left, words, found);
+    for (int32_t i = 0; i < channels; i++) {
+        const uint64_t *those = found + i * MAX_WORDS;
+        store_channel(j, channel + i, those, those + words, has_earlier ? sums + i * BLOCK : NULL,
+                      output + i);
+    }
+}
+
 static void run_block(const job *j, const int8_t *weights, int32_t channel, int32_t words,
                       int8_t *output) {
-    const int has_earlier = j->stage.weight_zero_point != 0 || j->terms > j->chunk;
-    int64_t start[BLOCK] = {0}, sums[BLOCK];
-    uint64_t found[MAX_WORDS];
-    if (j->stage.weight_zero_point != 0) {
+    int64_t start[BLOCK] = {0};
+    const int has_start = j->stage.weight_zero_point != 0;
+    if (has_start) {
         start_sums(j, words, start);
     }
-    for (int32_t end = channel + j->group_outputs; channel < end; channel++, output++) {
-        const sv_word *x = j->packed;
-        int32_t left = j->terms;
-        if (has_earlier) {
-            memcpy(sums, start, sizeof sums);
-        }
-        for (; left > j->chunk; left -= j->chunk, x += (ptrdiff_t)j->chunk * words) {
-            dot(x, weights, j->chunk, words, found);
-            add_fields(found, words, 1, sums);
-            weights += j->chunk;
-        }
-        dot(x, weights, left, words, found);
-        store_channel(j, channel, found, found + words, has_earlier ? sums : NULL, output);
-        weights += left;
+    for (int32_t done = 0; done < j->group_outputs; done += TILE) {
+        const int32_t left = j->group_outputs - done;
+        run_tile(j, weights + (ptrdiff_t)done * j->terms, channel + done, left < TILE ? left : TILE,
+                 words, has_start ? start : NULL, output + done);
     }
 }
 
@@ -291,7 +323,7 @@ static void run(const sv_call *call) {
     const job j = {
         .window = &p->window,
         .stage = stage,
-        .manner = sv_manner_of(&stage, outputs, terms),
+        .best = sv_best_manner(&stage, terms),
         .height = (int32_t)input->dims[1],
         .width = (int32_t)input->dims[2],
         .channels = channels,

@@ -49,7 +49,7 @@ static sv_status check(const sv_call *call) {
 typedef struct job {
     const sv_window *window;
     sv_stage stage;
-    sv_manner manner;
+    sv_manner best;
     int32_t height, width, channels;
     int32_t columns, outputs; /* of the output */
     int32_t band, plane_rows, plane_columns;
@@ -158,7 +158,7 @@ static void run_windows(const job *j, const sv_channel *c, const int8_t *weights
         const sv_word *x = j->plane + (ptrdiff_t)row * j->window->stride_h * j->plane_columns;
         for (int32_t i = 0; i < j->columns; i++, x += j->window->stride_w, at += j->outputs) {
             const sv_fields sums = sum_window(j, x, weights);
-            if (j->manner == SV_GENERAL) {
+            if (c->manner == SV_GENERAL) {
                 sv_store3(c, SV_GENERAL, sums, targets[0] + at, targets[1] + at, targets[2] + at);
             } else {
                 sv_store3(c, SV_SIGNED, sums, targets[0] + at, targets[1] + at, targets[2] + at);
@@ -170,12 +170,12 @@ static void run_windows(const job *j, const sv_channel *c, const int8_t *weights
 static void run_channel(const job *j, int32_t number, const int8_t *weights, int8_t *output) {
     const sv_window *w = j->window;
     const ptrdiff_t line = (ptrdiff_t)j->columns * j->outputs;
-    const sv_channel c = sv_open_channel(&j->stage, number, j->manner);
+    const sv_channel c = sv_open_channel(&j->stage, number, j->best);
     int8_t *const targets[SV_FIELDS] = {output + j->starts[0] * line, output + j->starts[1] * line,
                                         output + j->starts[2] * line};
-    if (w->kernel_h != 3 || w->kernel_w != 3 || w->dilation_w != 1 || j->manner == SV_GENERAL) {
+    if (w->kernel_h != 3 || w->kernel_w != 3 || w->dilation_w != 1 || c.manner == SV_GENERAL) {
         run_windows(j, &c, weights, targets);
-    } else if (j->manner == SV_RAMP) {
+    } else if (c.manner == SV_RAMP) {
         run_nine(j, &c, SV_RAMP, weights, targets);
     } else {
         run_nine(j, &c, SV_SIGNED, weights, targets);
@@ -204,7 +204,7 @@ static void run(const sv_call *call) {
         .weight_zero_point = p->stage.weight_zero_point,
         .plane = stack,
     };
-    j.manner = sv_manner_of(&j.stage, j.outputs, p->window.kernel_h * p->window.kernel_w);
+    j.best = sv_best_manner(&j.stage, p->window.kernel_h * p->window.kernel_w);
     if (call->op->scratch_bytes > 0) {
         j.plane = (sv_word *)(void *)(call->arena + call->op->scratch);
     }

@@ -16,22 +16,26 @@
 typedef enum sv_manner { SV_GENERAL, SV_SIGNED, SV_RAMP } sv_manner;
 
 /* Most products with what a weight differs from its zero point, whose sum half the range of int32
- * holds; and the largest shift
- * to the right, so that 256 times the divisor and the largest product fit in int64 together. */
+ * holds; and the largest shift to the right, so that 256 times the divisor and the largest product
+ * fit in int64 together. */
 enum { SV_MAX_PLAIN_TERMS = 32767, SV_MAX_PLAIN_RIGHT = 22 };
 
-static inline sv_manner sv_manner_of(const sv_stage *stage, int32_t channels, int32_t terms) {
-    const int32_t most = 1 << 30;
+/* The shortest manner that a stage's channels can have. */
+static inline sv_manner sv_best_manner(const sv_stage *stage, int32_t terms) {
     if (stage->rounding != SV_ROUND_DOUBLE || terms > SV_MAX_PLAIN_TERMS) {
         return SV_GENERAL;
     }
-    for (int32_t i = 0; i < channels; i++) {
-        if (stage->shift[i] >= 0 || stage->shift[i] < -SV_MAX_PLAIN_RIGHT ||
-            stage->bias[i] <= -most || stage->bias[i] >= most) {
-            return SV_GENERAL;
-        }
-    }
     return stage->low >= 0 ? SV_RAMP : SV_SIGNED;
+}
+
+/* Channels whose weights are all zero may have a bias and a shift of any size. */
+static inline sv_manner sv_manner_of(const sv_stage *stage, int32_t channel, sv_manner best) {
+    const int32_t most = 1 << 30;
+    const int32_t shift = stage->shift[channel];
+    const int32_t bias = stage->bias[channel];
+    const int is_plain =
+        shift < 0 && shift >= -SV_MAX_PLAIN_RIGHT && bias > -most && bias < most;
+    return is_plain ? best : SV_GENERAL;
 }
 
 typedef struct sv_channel {
@@ -47,9 +51,10 @@ typedef struct sv_channel {
     int64_t lowest;
 } sv_channel;
 
-static inline sv_channel sv_open_channel(const sv_stage *stage, int32_t number, sv_manner manner) {
-    sv_channel open = {.stage = stage, .number = number, .manner = manner};
-    if (manner != SV_GENERAL) {
+static inline sv_channel sv_open_channel(const sv_stage *stage, int32_t number, sv_manner best) {
+    sv_channel open = {.stage = stage, .number = number};
+    open.manner = sv_manner_of(stage, number, best);
+    if (open.manner != SV_GENERAL) {
         const int32_t right = -stage->shift[number];
         const uint64_t half = (UINT64_C(1) << 30) + (UINT64_C(1) << (30 + right));
         open.bias = stage->bias[number];
@@ -79,18 +84,19 @@ SV_INLINE int8_t sv_scale(const sv_channel *c, sv_manner manner, int64_t sum, ui
     return (int8_t)(scaled + c->lowest);
 }
 
+/* As the portable kernels do it. */
+void sv_store3_general(const sv_channel *c, sv_fields sums, int8_t *a, int8_t *b, int8_t *d);
+
 /* Three sums of a channel to where their pixels are. */
 SV_INLINE void sv_store3(const sv_channel *c, sv_manner manner, sv_fields sums, int8_t *a,
                          int8_t *b, int8_t *d) {
-    if (manner != SV_GENERAL) {
-        *a = sv_scale(c, manner, sums.low, c->shifted, SV_HALF_FIELD - c->bias);
-        *b = sv_scale(c, manner, sums.middle, c->shifted, SV_HALF_FIELD - c->bias);
-        *d = sv_scale(c, manner, sums.high, c->plain, -c->bias);
-    } else {
-        *a = sv_to_s8(c->stage, c->number, (int32_t)(sums.low - SV_HALF_FIELD));
-        *b = sv_to_s8(c->stage, c->number, (int32_t)(sums.middle - SV_HALF_FIELD));
-        *d = sv_to_s8(c->stage, c->number, (int32_t)sums.high);
+    if (manner == SV_GENERAL) {
+        sv_store3_general(c, sums, a, b, d);
+        return;
     }
+    *a = sv_scale(c, manner, sums.low, c->shifted, SV_HALF_FIELD - c->bias);
+    *b = sv_scale(c, manner, sums.middle, c->shifted, SV_HALF_FIELD - c->bias);
+    *d = sv_scale(c, manner, sums.high, c->plain, -c->bias);
 }
 
 #endif
