@@ -53,8 +53,12 @@ def test_what_goes_wrong_in_a_run_is_one_line_and_exit_code_4(infer, what, runti
 
 def test_a_loop_is_named_by_the_runtime_that_can(infer):
     made = Made(invoke=STOPPED["loop for ever"][0])
-    assert "it ran for more than 4 s" in infer(made, "wasmtime", 8.0)[1]
     assert "gave no answer on" in infer(made, "wasm3", 1.5)[1]
+    for deadline_s in (3.0, 12.0, 48.0):  # the run has half of it, and starting may take the rest
+        said = infer(made, "wasmtime", deadline_s)[1]
+        if "gave no answer on" not in said:
+            break
+    assert f"it ran for more than {deadline_s / 2:g} s" in said
 
 
 def test_memory_does_not_grow(infer, tmp_path):

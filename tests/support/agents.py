@@ -188,7 +188,7 @@ class Fleet:
 
     def status(self, device: str = "dev-1") -> Status | None:
         """The last status."""
-        return self.statuses.get(device, [None])[-1]
+        return (self.statuses.get(device) or [None])[-1]
 
     def state(self, pipeline: str, device: str = "dev-1") -> str | None:
         """Where a pipeline stands, as last reported."""
