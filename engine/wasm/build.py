@@ -75,7 +75,7 @@ def compiled(name: str, arguments: list[str], sources: list[Path], cache: Path) 
     made.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=made.parent) as folder:
         output = Path(folder) / name
-        _run([*arguments, "-I.", "-Iinclude", *map(str, sources), "-o", str(output)], folder)
+        _run([*arguments, "-I.", "-Iinclude", *map(str, sources), "-o", str(output)], cache)
         output.replace(made)
     return made
 
@@ -101,12 +101,13 @@ def _check_compiler() -> None:
         raise BuildError(f"{what}; the engine is built with: pip install ziglang=={ZIGLANG}")
 
 
-def _run(arguments: list[str], folder: str) -> None:
-    caches = {f"ZIG_{kind}_CACHE_DIR": f"{folder}/zig" for kind in ("LOCAL", "GLOBAL")}
+def _run(arguments: list[str], cache: Path) -> None:
+    # Its run-time library, compiled once for each machine, takes longer than the engine.
+    folder = os.environ.get("ZIG_GLOBAL_CACHE_DIR", str(cache.resolve() / "zig"))
     told = subprocess.run(
         [sys.executable, "-m", "ziglang", "cc", *arguments],
         cwd=ENGINE,
-        env=os.environ | caches,
+        env=os.environ | {"ZIG_LOCAL_CACHE_DIR": folder, "ZIG_GLOBAL_CACHE_DIR": folder},
         capture_output=True,
         text=True,
         check=False,

@@ -43,7 +43,11 @@ class Builder:
 
     def __call__(self, hook, tree, output):
         output.mkdir(exist_ok=True)
-        environment = os.environ | {"PYTHONPATH": str(self.folder), "SOURCE_DATE_EPOCH": "1" * 9}
+        environment = os.environ | {
+            "PYTHONPATH": str(self.folder),
+            "SOURCE_DATE_EPOCH": "1" * 9,
+            "ZIG_GLOBAL_CACHE_DIR": str(wasm.CACHE / "zig"),  # no engine is in there
+        }
         output_of([sys.executable, "-c", HOOK, hook, output], cwd=tree, env=environment)
         return next(output.iterdir())
 
@@ -55,13 +59,21 @@ def build(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory):
-    """What a fresh clone holds, with an empty cache."""
+    """What a fresh clone holds; of the engines only those that test_host_cross makes twice."""
     tree = tmp_path_factory.mktemp("clone") / "tree"
     known = output_of(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT).splitlines()
     for name in filter(lambda name: (ROOT / name).is_file(), known):
         (tree / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tree / name)
+    share_libraries(tree)
     return tree
+
+
+def share_libraries(tree):
+    for made in map(cross.build, cross.MACHINES):
+        there = tree / ".cache" / "engine" / made.parent.name
+        there.mkdir(parents=True)
+        shutil.copy(made, there)
 
 
 @pytest.fixture(scope="module")
@@ -99,8 +111,7 @@ def test_a_source_distribution_in_another_folder_makes_the_same_wheel(build, tre
     with tarfile.open(made) as archive:
         archive.extractall(tmp_path / "elsewhere", filter="data")
     unpacked = next((tmp_path / "elsewhere").iterdir())
-    for made in (tree / ".cache" / "engine").glob("so-*"):  # test_host_cross makes these twice
-        shutil.copytree(made, unpacked / ".cache" / "engine" / made.name)
+    share_libraries(unpacked)
     again = build("build_wheel", unpacked, tmp_path / "wheel")
     first, second = contents(wheel), contents(again)
     assert first.keys() == second.keys()
