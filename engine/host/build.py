@@ -9,6 +9,7 @@ import shlex
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -72,12 +73,19 @@ def build(artifact: Artifact = LIBRARY, cache: Path = CACHE) -> Path:
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
-        objects = []
-        for source in (*sources, *extra):
-            mode = () if source in extra else FREESTANDING
-            output = Path(folder) / f"{source.parent.name}-{source.stem}.o"
-            _run([*compiler, *mode, *flags, "-c", str(source), "-o", str(output)])
-            objects.append(str(output))
+
+        def compiled(source: Path) -> str:
+            """An object; artifacts with the same flags share it."""
+            kept = target.parent / f"{source.parent.name}-{source.stem}.o"
+            if not kept.exists():
+                mode = () if source in extra else FREESTANDING
+                output = Path(folder) / kept.name
+                _run([*compiler, *mode, *flags, "-c", str(source), "-o", str(output)])
+                output.replace(kept)
+            return str(kept)
+
+        with ThreadPoolExecutor(os.cpu_count()) as several:
+            objects = list(several.map(compiled, (*sources, *extra)))
         made = Path(folder) / artifact.name
         _run([*compiler, *artifact.flags, *objects, "-o", str(made)])
         made.replace(target)
