@@ -89,6 +89,10 @@ class Upload:
             self._go_on(method, unpack_offset(event.body), now_ms)
         return True
 
+    def abandon(self) -> None:
+        """Go no further; the device keeps what it has, for the next upload of the same plan."""
+        self._drop_open()
+
     def _go_on(self, method: Method, offset: int, now_ms: int) -> None:
         if offset > len(self.plan) or offset < self.stored * (method is Method.PLAN_CHUNK):
             self._fail(f"the device claims to have {offset} of {len(self.plan)} bytes")

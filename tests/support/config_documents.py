@@ -21,6 +21,7 @@ OWN: dict[str, Any] = {
             "postprocess": {"kind": "regress"},
         },
     },
+    "mcus": {"m4": {"port": "/dev/ttyACM0"}},
 }
 NEW = {
     "source": {"kind": "replay", "path": "/data"},
@@ -38,6 +39,8 @@ PART_KEYS = (
     *("debounce", "activation", "sample_rate_hz", "upper_hz", "lower_hz", "coefficients"),
     *("mel_bins", "features"),
 )
+
+MCU_KEYS = st.sampled_from(["port", "by_id", "vid_pid", "baud", "x"])
 
 # Good and bad values side by side, at known paths and unknown ones.
 ASSIGNMENTS = st.one_of(
@@ -73,6 +76,12 @@ ASSIGNMENTS = st.one_of(
     st.tuples(st.tuples(st.just("pipelines"), st.sampled_from(["cam", "new", "x"])), JUNK),
     st.tuples(st.just(("pipelines", "new")), st.just(NEW)),
     st.tuples(st.just(("pipelines",)), JUNK),
+    st.tuples(
+        st.tuples(st.just("mcus"), st.sampled_from(["m4", "new", "Bad Name"]), MCU_KEYS),
+        st.sampled_from(["/dev/ttyACM0", "usb-*", "0483:374b", 115_200]) | JUNK,
+    ),
+    st.tuples(st.tuples(st.just("mcus"), st.sampled_from(["m4", "new"])), JUNK),
+    st.tuples(st.just(("mcus",)), JUNK),
 )
 
 

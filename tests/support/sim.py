@@ -7,8 +7,10 @@ from typing import Any
 
 from agent.channel.messages import Answer, FromChild, Ready, ToChild
 from agent.config.layers import Layers
+from agent.config.mcus import McuConfig
 from agent.control.core import Agent
 from agent.control.events import (
+    BRIDGE,
     Action,
     ChildEnded,
     ChildSaid,
@@ -27,6 +29,7 @@ from agent.control.events import (
     Remember,
     SetLogLevel,
     Spawn,
+    SpawnBridge,
     Subscribe,
     Tell,
     Tick,
@@ -86,6 +89,7 @@ class Rig:
         self.alive: set[str] = set()
         self.told: list[tuple[str, ToChild]] = []
         self.killed: list[str] = []
+        self.bridges: list[dict[str, McuConfig]] = []
         self.logs: list[Log] = []
         self.levels: list[str] = []
         self.ended: End | None = None
@@ -118,6 +122,10 @@ class Rig:
                 case Spawn():
                     assert action.pipeline not in self.alive, "two children of one pipeline"
                     self.alive.add(action.pipeline)
+                case SpawnBridge():
+                    assert BRIDGE not in self.alive, "two bridges"
+                    self.alive.add(BRIDGE)
+                    self.bridges.append(dict(action.mcus))
                 case Tell():
                     self.told.append((action.pipeline, action.message))
                 case Kill():

@@ -50,6 +50,7 @@ def test_rights_of_devices_are_the_contracts_table():
         ("write", "selvedge/v1/devices/%u/config/schema"),
         ("write", "selvedge/v1/devices/%u/results/+"),
         ("write", "selvedge/v1/devices/%u/metrics"),
+        ("write", "selvedge/v1/devices/%u/mcus/+/status"),
         ("write", "selvedge/v1/devices/%u/cmd/+/+"),
         ("read", "selvedge/v1/devices/%u/cmd/+/+"),
         ("read", "selvedge/v1/devices/%u/config/desired"),

@@ -12,6 +12,8 @@ from agent.channel.messages import (
     Answer,
     Feed,
     FromChild,
+    Mcu,
+    Mcus,
     Progress,
     Ready,
     Refused,
@@ -26,11 +28,12 @@ from agent.channel.messages import (
 )
 from agent.errors import ChannelError
 from agent.pipeline.answers import answer_frame
-from broker.contract.messages import Latency
+from broker.contract.messages import Latency, McuMetrics, McuStatus
 from broker.contract.shape import to_tree
 
 LINES = st.text(st.characters(exclude_categories=["Cs"]), max_size=400)
 COUNTS = st.integers(0, 2**53 - 1)
+NAMES = st.text("abz019_-", min_size=1, max_size=64)
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
 TREES = st.dictionaries(LINES, st.lists(NUMBERS, max_size=3) | LINES | st.none(), max_size=3)
 MESSAGES = st.one_of(
@@ -43,6 +46,21 @@ MESSAGES = st.one_of(
         TREES,
         st.builds(Latency, COUNTS, COUNTS, COUNTS, COUNTS),
         st.none() | LINES,
+        st.none() | LINES,
+        st.none() | NAMES,
+    ),
+    st.builds(
+        Mcus,
+        st.just("mcus"),
+        st.dictionaries(
+            NAMES,
+            st.builds(
+                Mcu,
+                st.builds(McuStatus, st.sampled_from(["ready", "quarantined"]), st.none() | LINES),
+                st.builds(McuMetrics, *[COUNTS] * 6),
+            ),
+            max_size=3,
+        ),
     ),
     st.builds(Refused, st.just("refused"), LINES),
     st.builds(Snapshot, st.just("snapshot"), LINES, TREES),

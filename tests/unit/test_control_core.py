@@ -7,13 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from agent.channel.messages import Answer, Progress, Ready, Refused, Snapshot
+from agent.channel.messages import Answer, Mcu, Mcus, Progress, Ready, Refused, Snapshot
 from agent.control.commands import KEPT
 from agent.control.core import STOP_LIMIT_MS
-from agent.control.events import ChildSaid, Delivered, End, Publish, Received, Tick
+from agent.control.events import BRIDGE, ChildSaid, Delivered, End, Publish, Received, Tick
 from broker.contract.codec import MAX_JSON_BYTES
-from broker.contract.messages import MESSAGES, decode
-from broker.contract.topics import DesiredChannel, SchemaChannel, Topics
+from broker.contract.messages import MESSAGES, McuMetrics, McuStatus, decode
+from broker.contract.topics import DesiredChannel, McuStatusChannel, SchemaChannel, Topics
 from tests.support.config_documents import DOCUMENTS
 from tests.support.sim import LATENCY, PREFIX, Rig, matches, pipeline
 
@@ -23,6 +23,7 @@ TREE = {
         "cam": pipeline(deadline_ms=1000),
         "door": pipeline(source={"kind": "mqtt", "topic": "house/door"}, deadline_ms=500),
     },
+    "mcus": {"m4": {"port": "/dev/ttyACM0"}},
 }
 OWN = f"{PREFIX}/devices/dev"
 JSON = st.recursive(
@@ -73,6 +74,9 @@ NAMES = st.sampled_from(["cam", "door", "gone"])
 COUNTS = st.integers(0, 2**53 - 1)
 
 
+MCU_STATES = st.sampled_from(["connecting", "ready", "quarantined"])
+
+
 class CoreUnderFire(RuleBasedStateMachine):
     """Anything may happen; the core never raises, and says only what the contract knows."""
 
@@ -87,7 +91,9 @@ class CoreUnderFire(RuleBasedStateMachine):
         actions = self.rig.link_up()
         if not self.rig.ended:
             topics = [a.topic for a in actions if isinstance(a, Publish)]
-            assert topics == [f"{OWN}/config/schema", f"{OWN}/config/reported", f"{OWN}/status"]
+            first = [f"{OWN}/config/schema", f"{OWN}/config/reported", f"{OWN}/status"]
+            assert topics[:3] == first
+            assert all("/mcus/" in topic for topic in topics[3:])
             for own in (f"{OWN}/status", f"{OWN}/config/desired", f"{OWN}/cmd/x/y"):
                 assert any(matches(name, own) for name in self.rig.filters)
 
@@ -131,6 +137,11 @@ class CoreUnderFire(RuleBasedStateMachine):
     def refuses(self, name: str) -> None:
         self.rig.say(Refused("refused", "no such file"), name)
 
+    @rule(names=st.sets(st.sampled_from(["m4", "new", "x"])), state=MCU_STATES)
+    def bridge(self, names: set[str], state: Any) -> None:
+        mcu = Mcu(McuStatus(state), McuMetrics(1, 2, 3, 4, 5, 6))
+        self.rig.say(Mcus("mcus", dict.fromkeys(names, mcu)), BRIDGE)
+
     @rule(name=NAMES, id_=IDS)
     def snapshot(self, name: str, id_: str) -> None:
         self.rig.say(Snapshot("snapshot", id_, {"input": None}), name)
@@ -171,6 +182,8 @@ class CoreUnderFire(RuleBasedStateMachine):
             assert channel.retained == message.retain
             assert not isinstance(channel, DesiredChannel)
             assert len(message.payload) <= MAX_JSON_BYTES
+            if isinstance(channel, McuStatusChannel) and not message.payload:
+                continue  # cleared: it is no longer configured
             if not isinstance(channel, SchemaChannel):
                 decode(MESSAGES[type(channel)], message.payload)
         self.seen = len(self.rig.published)

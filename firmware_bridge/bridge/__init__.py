@@ -1,0 +1,1 @@
+"""Shares devices between programs, without I/O."""

@@ -1,0 +1,104 @@
+"""An agent and its bridge: microcontrollers as the broker sees them, over their ups and downs."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psutil
+
+from broker.adapters.private_broker import RunningBroker
+from broker.contract.messages import McuStatus, decode
+from broker.contract.topics import McuStatusChannel
+from tests.support.agents import Bench, Fleet, RunningAgent
+from tests.support.boards import firmware_process
+
+
+class Watch(Fleet):
+    """A fleet's client that also keeps the last status of each microcontroller."""
+
+    def __init__(self, port: int) -> None:
+        self.mcus: dict[str, McuStatus | None] = {}
+        super().__init__(port)
+
+    def _sort(self, channel: object, payload: bytes) -> None:
+        if isinstance(channel, McuStatusChannel):
+            self.mcus[channel.mcu] = decode(McuStatus, payload) if payload else None
+        super()._sort(channel, payload)
+
+    def is_in(self, state: str, mcu: str = "m4") -> bool:
+        status = self.mcus.get(mcu)
+        return status is not None and status.state == state
+
+
+@contextmanager
+def watched(broker: RunningBroker, bench: Bench, **mcus: Any) -> Iterator[tuple[Watch, Any]]:
+    config = bench.config({}, mcus=mcus)
+    port = broker.address.port
+    watch = Watch(port)
+    with watch, RunningAgent(config, port) as agent:
+        yield watch, agent
+
+
+def bridge_of(agent: RunningAgent) -> psutil.Process:
+    found = [one for one in agent.children() if "firmware_bridge.app" in one.cmdline()]
+    assert len(found) == 1
+    return found[0]
+
+
+def test_a_microcontroller_comes_goes_and_comes_back(
+    mosquitto: RunningBroker, bench: Bench
+) -> None:
+    link = bench.folder / "ttyACM0"
+    with watched(mosquitto, bench, m4={"port": str(link)}) as (watch, agent):
+        watch.wait(lambda: watch.is_in("connecting"))
+        with firmware_process() as device:
+            link.symlink_to(device.port)
+            watch.wait(lambda: watch.is_in("ready"))
+            status = watch.mcus["m4"]
+            assert status is not None
+            assert (status.board, status.port) == ("posix", str(link))
+            assert (status.plans, status.reason) == ((), None)
+            watch.wait(lambda: watch.status() is not None and watch.status().mcus == ("m4",))
+            link.unlink()
+        watch.wait(lambda: watch.is_in("connecting"))
+        with firmware_process() as device:
+            link.symlink_to(device.port)
+            watch.wait(lambda: watch.is_in("ready"))
+            watch.wait(lambda: "m4" in watch.metrics["dev-1"][-1].mcus)
+            bridge = watch.metrics["dev-1"][-1].bridge
+            assert bridge is not None
+            assert bridge.rss_bytes
+        assert agent.stop() == 0
+        watch.wait(lambda: watch.is_in("stopped"))
+        assert not watch.broken
+
+
+def test_a_bridge_that_dies_is_started_again(mosquitto: RunningBroker, bench: Bench) -> None:
+    with (
+        firmware_process() as device,
+        watched(mosquitto, bench, m4={"port": device.port}) as (watch, agent),
+    ):
+        watch.wait(lambda: watch.is_in("ready"))
+        first = bridge_of(agent)
+        first.kill()
+        watch.wait(lambda: watch.is_in("stopped"))
+        watch.wait(lambda: watch.is_in("ready"))
+        second = bridge_of(agent)
+        assert second.pid != first.pid
+        agent.kill()
+        assert psutil.wait_procs([second], timeout=5)[1] == []
+
+
+def test_microcontrollers_are_configured_over_mqtt(mosquitto: RunningBroker, bench: Bench) -> None:
+    with (
+        firmware_process() as device,
+        watched(mosquitto, bench) as (watch, agent),
+    ):
+        watch.wait(lambda: watch.status() is not None)
+        watch.desire({"mcus": {"m4": {"port": device.port}, "bad": {"port": "file:///x"}}})
+        watch.wait(lambda: watch.is_in("ready"))
+        assert "mcus.bad.port" in watch.reports["dev-1"][-1].errors
+        assert watch.reports["dev-1"][-1].applied["mcus"]["m4"]["port"] == device.port
+        watch.desire({})
+        watch.wait(lambda: "m4" in watch.mcus and watch.mcus["m4"] is None)
+        watch.wait(lambda: not agent.children())
