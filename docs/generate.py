@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from agent.config.device import DeviceConfig, local_only, remote_schema
-from agent.control.supervisor import diagram
+from agent.control import supervisor
+from broker.contract import blob_download
 from broker.contract.exit_code import MEANINGS
 from broker.contract.federated.channels import BlobChannel, UpdateChannel
+from broker.contract.federated.participant import machine
 from broker.contract.messages import MESSAGES
 from broker.contract.shape import json_schema
 from broker.contract.topics import CHANNELS, DEFAULT_PREFIX
@@ -226,19 +228,33 @@ def exit_codes() -> str:
 
 
 def state_machines() -> str:
-    """The lives of a pipeline and of a microcontroller, drawn from the tables that drive them."""
-    about = (
-        "# State machines\n\n## A pipeline\n\n"
-        "What can happen, and what is done about it; what is not drawn changes nothing. The states "
-        "are those of `status`.\n\n"
+    """The state machines, each drawn from the table that drives it."""
+    drawn = (
+        ("A pipeline", "The states are those of `status`.", supervisor.diagram()),
+        (
+            "A microcontroller",
+            "As the bridge sees it ([why](../explain/bridge.md)). `status` says `ready` while one "
+            "runs.",
+            states.diagram(),
+        ),
+        (
+            "A device in a federated job",
+            "One for each job; see `broker/contract/federated/participant`.",
+            machine.diagram(),
+        ),
+        (
+            "The download of a blob",
+            "See `broker/contract/blob_download.py`.",
+            blob_download.diagram(),
+        ),
     )
-    bridge = (
-        "\n## A microcontroller\n\n"
-        "As the bridge sees it ([why](../explain/bridge.md)); what is not drawn changes nothing. "
-        "`status` says `ready` while one runs.\n\n"
+    text = (
+        "# State machines\n\n"
+        "What can happen, and what is done about it; what is not drawn changes nothing.\n"
     )
-    drawn = (f"```mermaid\n{each}```\n" for each in (diagram(), states.diagram()))
-    return about + next(drawn) + bridge + next(drawn)
+    for title, about, drawing in drawn:
+        text += f"\n## {title}\n\n{about}\n\n```mermaid\n{drawing}```\n"
+    return text
 
 
 def operators() -> str:

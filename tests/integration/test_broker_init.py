@@ -97,6 +97,7 @@ def folder_and_port():
         root = Path(parent) / "fleet"
         port = free_pair()
         names = ["--device", "pi-1", "--device", "pi-2", "--host", "localhost"]
+        names += ["--aggregator", "hub"]
         more = ["--port", str(port), "--readable", "sensors/#", "--host", "127.0.0.1"]
         assert init(root, *names, *more) == 0
         yield root, port
@@ -154,6 +155,25 @@ def test_device_reads_its_own_desired_commands_and_the_fleets_desired_only(fleet
             device.publish(f"{OWN}/status", b"x")
             operator.publish(f"{OWN}/cmd/ping/1", b"", retain=True)
             assert {m.topic for m in device.drain()} == {f"{OWN}/cmd/ping/1"}
+
+
+def test_aggregator_reads_updates_and_writes_rounds_and_its_words_reach_one_device(fleet):
+    update, ack = f"{V1}/fl/job/3/up/0/pi-1/0", f"{V1}/fl/job/3/ack/pi-1"
+    mine = {f"{V1}/fl/job/spec", f"{V1}/fl/job/round", f"{V1}/blobs/{'ab' * 32}/0/0", ack}
+    with (
+        fleet.client("aggregators/hub", "hub").connect(fleet.operators_port, "localhost") as hub,
+        fleet.device("pi-1") as device,
+        fleet.device("pi-2") as neighbour,
+    ):
+        hub.subscribe(f"{V1}/#")
+        device.subscribe(f"{V1}/fl/#", f"{V1}/blobs/#")
+        neighbour.subscribe(f"{V1}/fl/+/+/ack/+", f"{V1}/fl/+/+/up/+/+/+")
+        device.publish(update, b"x")
+        assert [m.topic for m in hub.drain()] == [update]
+        for topic in (*sorted(mine), f"{OWN}/config/desired", f"{OWN}/cmd/ping/1", update):
+            hub.paho.publish(topic, b"x", 1)
+        assert {m.topic for m in device.drain()} == mine
+        assert neighbour.drain() == []
 
 
 def test_topics_opened_with_readable_can_be_read_but_not_written(fleet):
