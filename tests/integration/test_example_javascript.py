@@ -5,8 +5,11 @@ import functools
 import http.server
 import json
 import math
+import os
+import re
 import shutil
 import subprocess
+import sys
 import threading
 import urllib.error
 import urllib.request
@@ -155,6 +158,19 @@ def test_node(name, site, inputs, wanted, tmp_path):
         (output,) = json.loads(told.stdout)["outputs"]
         assert (output["dtype"], output["shape"]) == (answer.dtype.name, list(answer.shape))
         assert output["values"] == answer.ravel().tolist()
+
+
+def test_the_model_of_the_readme_reads_the_digit_that_comes_with_it(tmp_path):
+    for name in FILES:
+        shutil.copy(EXAMPLE / name, tmp_path)
+    root = EXAMPLE.parents[1]
+    command = [sys.executable, EXAMPLE / "digits.py", tmp_path / "model.wasm"]
+    environment = os.environ | {"PYTHONPATH": str(root)}
+    made = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    label = re.search(r"a (\d) that it has not seen", made.stdout)
+    for name in ("digit.npy", "digit.bin"):
+        (output,) = json.loads(node(tmp_path, name).stdout)["outputs"]
+        assert np.argmax(output["values"]) == int(label[1])
 
 
 def test_node_refuses_in_one_line(site, tmp_path):
