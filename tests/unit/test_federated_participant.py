@@ -58,7 +58,7 @@ def test_a_round_from_its_opening_to_its_end():
     assert machine.handle(w.Fetched(ONE), 1) == [w.Train(task())]
     assert machine.handle(w.Trained(ONE, 4), 2) == [w.Send(ONE, (0, 1, 2, 3))]
     assert machine.handle(w.Flushed(ONE), 3) == []
-    assert machine.handle(w.Acked(ONE, COUNTED), 4) == [w.Commit(ONE), w.Discard(ONE)]
+    assert machine.handle(w.Acked(ONE, COUNTED), 4) == [w.Settle(ONE, True)]
     assert machine.state is State.ACKNOWLEDGED
     assert machine.handle(w.Opened(task()), 5) == []
     assert machine.handle(w.Ended("round 1 is closed"), 6) == []
@@ -133,6 +133,15 @@ def test_after_a_restart_the_update_of_another_round_is_deleted():
     assert started(kept=w.Kept(ONE, 3)).handle(w.Passed(TWO, "no"), 0) == [w.Discard(ONE)]
 
 
+def test_after_a_restart_a_round_that_was_settled_is_not_trained_again():
+    machine = started(w.Settled(ONE))
+    assert machine.handle(w.Opened(task()), 0) == []
+    assert machine.state is State.ACKNOWLEDGED
+    assert machine.handle(w.Opened(task(2)), 0) == [w.Fetch(task(2))]
+    both = started(w.Settled(ONE), kept=w.Kept(ONE, 3))
+    assert both.handle(w.Opened(task()), 0) == [w.Discard(ONE)]
+
+
 @pytest.mark.parametrize(
     ("events", "effects"),
     [
@@ -178,10 +187,10 @@ def test_a_device_that_may_not_train_now_may_begin_again_in_the_same_round():
 @pytest.mark.parametrize(
     ("ack", "state", "effects"),
     [
-        (COUNTED, State.ACKNOWLEDGED, [w.Commit(ONE), w.Discard(ONE)]),
-        (Ack(whole=True), State.ACKNOWLEDGED, [w.Discard(ONE)]),
-        (Ack(whole=False, refused="x is 0"), State.ABORTED, [w.Discard(ONE)]),
-        (Ack(whole=True, counted=True, refused="odd"), State.ABORTED, [w.Discard(ONE)]),
+        (COUNTED, State.ACKNOWLEDGED, [w.Settle(ONE, True)]),
+        (Ack(whole=True), State.ACKNOWLEDGED, [w.Settle(ONE, False)]),
+        (Ack(whole=False, refused="x is 0"), State.ABORTED, [w.Settle(ONE, False)]),
+        (Ack(whole=True, counted=True, refused="odd"), State.ABORTED, [w.Settle(ONE, False)]),
         (Ack(whole=False), State.UPLOADING, []),
     ],
 )
@@ -237,7 +246,6 @@ class Adapter:
         self.disk: set[w.Key] = {kept.key} if kept else set()
         self.working = False
         self.up = False
-        self.committed: w.Key | None = None
 
     def feed(self, machine: Participant, event: w.Event, now_ms: int) -> None:
         self.up = {w.Up: True, w.Down: False}.get(type(event), self.up)
@@ -250,15 +258,12 @@ class Adapter:
         }
         if isinstance(event, answers.get(machine.state, ())) and event.key == running:
             self.working = False
-        self.committed = None
         for effect in machine.handle(event, now_ms):
             self.perform(effect)
-        assert self.committed is None, "a commit without its discard"
 
     def perform(self, effect: w.Effect) -> None:
         match effect:
             case w.Fetch() | w.Train():
-                assert self.committed is None
                 self.working = True
             case w.Halt():
                 self.working = False
@@ -267,12 +272,7 @@ class Adapter:
                 assert key in self.disk, "sends what is not there"
                 assert slices
                 assert set(slices) <= {0, 1, 2}
-            case w.Commit(key):
-                assert key in self.disk
-                self.committed = key
-            case w.Discard(key):
-                assert self.committed in (None, key)
-                self.committed = None
+            case w.Settle(key, _) | w.Discard(key):
                 self.disk.remove(key)
 
 
@@ -308,7 +308,7 @@ def test_from_wherever_it_is_a_new_round_goes_through(events):
     third = ("digits", 3)
     for event in (w.Up(), w.Opened(task(3)), w.Fetched(third), w.Trained(third, 3)):
         machine.handle(event, 0)
-    assert machine.handle(w.Acked(third, COUNTED), 1) == [w.Commit(third), w.Discard(third)]
+    assert machine.handle(w.Acked(third, COUNTED), 1) == [w.Settle(third, True)]
 
 
 def judged(**change):

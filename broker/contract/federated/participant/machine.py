@@ -44,7 +44,8 @@ S = State
 BUSY = (S.FETCHING, S.TRAINING, S.UPLOADING)
 OVER = (S.ACKNOWLEDGED, S.ABORTED)
 TABLE: dict[tuple[State, type], str] = {
-    (S.IDLE, w.Kept): "remember",
+    (S.IDLE, w.Settled): "recall",
+    (S.IDLE, w.Kept): "keep",
     (S.IDLE, w.Opened): "begin",
     (S.IDLE, w.Passed): "sit_out",
     (S.IDLE, w.Ended): "end",
@@ -81,6 +82,7 @@ class Participant:
     Attributes:
         random: uniform in [0, 1); spreads the retries of a fleet.
         task: the round that it is in.
+        settled: the last round that is over for this device, whatever it still hears of it.
         kept: the update that waits on the disk.
         reason: why it is not at work, for people.
         due_ms: when to feed `Due`.
@@ -90,6 +92,7 @@ class Participant:
     limits: Limits = Limits()
     state: State = State.IDLE
     task: w.Task | None = None
+    settled: w.Key | None = None
     kept: w.Kept | None = None
     reason: str | None = None
     due_ms: int | None = None
@@ -135,12 +138,19 @@ class Participant:
         self.due_ms = now_ms + int(longest * (0.5 + 0.5 * self.random()))
         self._failures += 1
 
-    def _remember(self, event: w.Kept, _: int) -> list[w.Effect]:
+    def _recall(self, event: w.Settled, _: int) -> list[w.Effect]:
+        self.settled = event.key
+        return []
+
+    def _keep(self, event: w.Kept, _: int) -> list[w.Effect]:
         self.kept = event
         return []
 
     def _begin(self, event: w.Opened, now_ms: int) -> list[w.Effect]:
         self.task = event.task
+        if self.settled == event.task.key:
+            self._enter(State.ACKNOWLEDGED, "took part before the restart")
+            return self._drop()
         if self.kept is not None and self.kept.key == event.task.key:
             return self._upload(w.Trained(self.kept.key, self.kept.slices), now_ms)
         self._enter(State.FETCHING)
@@ -231,20 +241,21 @@ class Participant:
 
     def _settle(self, event: w.Acked, _: int) -> list[w.Effect]:
         ack = event.ack
+        if ack.refused is None and not ack.whole:
+            return []
+        counted = ack.counted and ack.refused is None
         if ack.refused is not None:
             self._enter(State.ABORTED, f"refused: {ack.refused}")
-            return self._drop()
-        if not ack.whole:
-            return []
-        self._enter(State.ACKNOWLEDGED, None if ack.counted else "came too late to count")
-        commit: list[w.Effect] = [w.Commit(event.key)] if ack.counted else []
-        return commit + self._drop()
+        else:
+            self._enter(State.ACKNOWLEDGED, None if counted else "came too late to count")
+        self.settled, self.kept = event.key, None
+        return [w.Settle(event.key, counted)]
 
 
 def diagram() -> str:
     """Draw the table as a Mermaid state diagram, for the documentation."""
     ends = {
-        "begin": (S.FETCHING, S.UPLOADING),
+        "begin": (S.FETCHING, S.UPLOADING, S.ACKNOWLEDGED),
         "renew": (S.FETCHING,),
         "sit_out": (S.IDLE,),
         "leave": (S.IDLE,),

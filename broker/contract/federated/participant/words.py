@@ -30,8 +30,15 @@ class Task:
 
 
 @dataclass(frozen=True)
+class Settled:
+    """After a restart: the last round that was settled."""
+
+    key: Key
+
+
+@dataclass(frozen=True)
 class Kept:
-    """The first event, if an encoded update lies on the disk from before a restart."""
+    """After a restart: an encoded update lies on the disk."""
 
     key: Key
     slices: int
@@ -136,7 +143,8 @@ class Due:
 
 
 Event = (
-    Kept
+    Settled
+    | Kept
     | Opened
     | Passed
     | Ended
@@ -182,21 +190,23 @@ class Send:
 
 
 @dataclass(frozen=True)
-class Commit:
-    """The update counts: its residual becomes the device's residual.
+class Settle:
+    """The round is over for this device, and its update has done its service.
 
-    Comes right before `Discard` and may come again after a restart; then there is no residual to
-    take over any more, which is not an error.
+    In one step, of which a restart finds all or nothing: remember the round, to be told as
+    `Settled`; if the update counted, its residual becomes the device's residual; delete the rest.
+    A device that forgot would train again, and commit a residual whose update never counted.
     """
 
     key: Key
+    counted: bool
 
 
 @dataclass(frozen=True)
 class Discard:
-    """Delete the encoded update, and its residual if that was not committed."""
+    """Delete the encoded update and its residual: it can no longer count."""
 
     key: Key
 
 
-Effect = Fetch | Train | Halt | Send | Commit | Discard
+Effect = Fetch | Train | Halt | Send | Settle | Discard
