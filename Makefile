@@ -14,6 +14,7 @@ export CFLAGS := $(CFLAGS) -Wno-error=incompatible-pointer-types
 NO_WASM3 := wasm3 cannot be built here: it needs gcc and python3-dev; going on with wasmtime
 INSTALL = $(PIP) --editable '.[$(1)]' && \
   { $(PIP) pywasm3==0.5.0 >/dev/null 2>&1 || echo "$(NO_WASM3)" >&2; }
+comma := ,
 PURE := tests/unit tests/sim
 ENGINE := $(shell find engine -name '*.[ch]' -o -name '*.py')
 CODE := selvedge.py setup.py agent broker engine firmware_bridge toolchain benchmarks examples docs tests
@@ -75,7 +76,7 @@ $(VENV)/.demo: pyproject.toml setup.py $(ENGINE) | $(VENV)/bin/python
 
 $(VENV)/.dev: pyproject.toml setup.py | $(VENV)/bin/python
 	@echo "installing into $(VENV) …"
-	@$(call INSTALL,dev)
+	@$(call INSTALL,dev$(comma)oracles)
 	@touch $@ $(VENV)/.demo
 
 clean:

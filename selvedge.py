@@ -37,6 +37,7 @@ COMMANDS = {
     "mcu bench": ("agent.mcu.bench_cli", "measure a model on a microcontroller"),
     "mcu emulate": ("agent.mcu.emulate_cli", "run an emulated microcontroller"),
     "convert": ("toolchain.convert.cli", "make a wasm module or a plan out of a .tflite model"),
+    "trainer": ("toolchain.training.cli", "make a wasm module that trains a small network"),
 }
 
 

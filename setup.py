@@ -36,7 +36,7 @@ class BuildWithEngines(build_py):
 
 def _modules() -> Iterator[tuple[str, Path]]:
     """Where each engine stands in the wheel, and its file."""
-    for target in wasm.TARGETS:
+    for target in wasm.ENGINES:
         yield f"toolchain/convert/engines/{target}.wasm", wasm.build(target)
 
 

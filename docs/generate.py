@@ -23,6 +23,7 @@ from broker.contract.topics import CHANNELS, DEFAULT_PREFIX
 from firmware_bridge.bridge import states
 from selvedge import COMMANDS
 from toolchain.lowering.operators.supported import supported
+from toolchain.training.network import Network
 
 REFERENCE = Path(__file__).parent / "reference"
 NOTE = "<!-- Written by docs/generate.py from the code: change it there. -->\n\n"
@@ -36,6 +37,7 @@ def documents() -> dict[str, str]:
         dashed(kind.__name__): json_schema(kind, open_objects=True) for kind in MESSAGES.values()
     }
     schemas |= {"config": json_schema(DeviceConfig), "config-remote": remote_schema()}
+    schemas |= {"network": json_schema(Network)}
     return {
         "mqtt.md": NOTE + mqtt(),
         "config.md": NOTE + config(),

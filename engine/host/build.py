@@ -38,17 +38,25 @@ class Artifact:
         extra: C files with a `main`, relative to the engine's folder.
         flags: how it is optimised, linked or watched.
         kernels: the list in `targets/`, and the folder of its own kernels.
+        folders: where its sources are instead, without such a list.
     """
 
     name: str
     extra: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
     kernels: str = "portable"
+    folders: tuple[str, ...] = ()
 
 
 LIBRARY = Artifact("libselvedge.so", flags=("-O3", "-fPIC", "-shared"))
 REPLAY = Artifact("replay", ("host/replay.c",), SANITIZERS)
 FUZZ_PLANS = Artifact("fuzz_plans", ("host/fuzz_plans.c",), SANITIZERS)
+# Roots are of numbers that are not negative: no call of a library for the sake of `errno`.
+_TRAINING = (*SANITIZERS, "-fno-math-errno")
+TRAIN = Artifact("train", ("host/train.c",), _TRAINING, folders=("training",))
+FUZZ_NETWORKS = Artifact(
+    "fuzz_networks", ("host/fuzz_networks.c",), _TRAINING, folders=("training",)
+)
 
 
 def build(artifact: Artifact = LIBRARY, cache: Path = CACHE) -> Path:
@@ -58,15 +66,18 @@ def build(artifact: Artifact = LIBRARY, cache: Path = CACHE) -> Path:
         BuildError: there is no compiler, or it refused the sources.
     """
     compiler = shlex.split(os.environ.get("CC", "cc"))
-    folders = ("core", "kernels", f"kernels/{artifact.kernels}")
+    listed = ("core", "kernels", f"kernels/{artifact.kernels}")
+    folders = artifact.folders or listed
     sources = [*chain.from_iterable(_files(folder, "*.c") for folder in folders)]
-    sources.append(ENGINE / f"targets/{artifact.kernels}.c")
+    if not artifact.folders:
+        sources.append(ENGINE / f"targets/{artifact.kernels}.c")
     extra = [ENGINE / name for name in artifact.extra]
     # What a folder of that name under host/ holds stands in for headers of another machine.
     includes = (ENGINE, ENGINE / "include", ENGINE / "host" / artifact.kernels)
     flags = [*WARNINGS, *artifact.flags, *(f"-I{folder}" for folder in includes)]
     key = _digest(
-        [*compiler, _version(compiler), artifact.kernels, *flags], sorted(ENGINE.rglob("*.[ch]"))
+        [*compiler, _version(compiler), artifact.kernels, *artifact.folders, *flags],
+        sorted(ENGINE.rglob("*.[ch]")),
     )
     target = cache / key / artifact.name
     if target.exists():

@@ -1,4 +1,4 @@
-"""Builds the engine as a wasm module without a plan; results are cached by what went in.
+"""Builds the engines as wasm modules without a plan or network; results are cached by what went in.
 
 The compiler is exactly one version of `ziglang` from PyPI, so that equal sources give equal bytes
 on every machine. `python engine/wasm/build.py [TARGET]` names the module; it is found in the
@@ -22,6 +22,9 @@ MVP = "mvp+bulk_memory+sign_ext"
 TARGETS = {"scalar": ("swar", MVP), "simd": ("simd128", f"{MVP}+simd128")}
 """The list of kernels in `targets/`, which may have kernels of its own in a folder of its name
 under `kernels/`, and the processor's features, named one by one: wasm3 has just those of `MVP`."""
+TRAINERS = {"trainer-scalar": MVP, "trainer-simd": f"{MVP}+simd128"}
+"""Engines that train, and the processor's features: one source, whose vectors are four floats."""
+ENGINES = (*TARGETS, *TRAINERS)
 FLAGS = (
     *("-target", "wasm32-freestanding", "-std=c99", "-ffreestanding", "-nostdlib", "-O3"),
     "-ffp-contract=off",
@@ -38,10 +41,10 @@ TUNING = {
 }
 LINKING = (
     *("--no-entry", "--strip-all", "--export=__heap_base"),
-    # So that `convert` finds the kernels that a plan does not need.
-    *("--export=sv_kernels", "--export=sv_kernel_count"),
     *("-z", f"stack-size={STACK_BYTES}"),
 )
+# So that `convert` finds the kernels that a plan does not need.
+KERNELS = ("--export=sv_kernels", "--export=sv_kernel_count")
 
 
 class BuildError(RuntimeError):
@@ -49,16 +52,22 @@ class BuildError(RuntimeError):
 
 
 def build(target: str = "scalar", cache: Path = CACHE) -> Path:
-    """Build the engine for one of `TARGETS` unless it is in the cache; returns its path.
+    """Build one of `ENGINES` unless it is in the cache; returns its path.
 
     Raises:
         BuildError: the compiler is missing or of another version, or refused the sources.
     """
-    kernels, processor = TARGETS[target]
+    if target in TRAINERS:
+        processor, linking = TRAINERS[target], [*LINKING]
+        folders = ["training", "training/wasm"]
+        sources = [*chain.from_iterable(map(_files, folders)), Path("wasm/memory.c")]
+    else:
+        kernels, processor = TARGETS[target]
+        linking = [*LINKING, *KERNELS]
+        folders = ["core", "kernels", f"kernels/{kernels}", "wasm"]
+        sources = [*chain.from_iterable(map(_files, folders)), Path(f"targets/{kernels}.c")]
     words = [*FLAGS, *TUNING.get(target, ()), f"-mcpu={processor}"]
-    arguments = [*words, *(f"-Wl,{word}" for word in LINKING)]
-    folders = ("core", "kernels", f"kernels/{kernels}", "wasm")
-    sources = [*chain.from_iterable(map(_files, folders)), Path(f"targets/{kernels}.c")]
+    arguments = [*words, *(f"-Wl,{word}" for word in linking)]
     return compiled(f"{target}.wasm", arguments, sources, cache)
 
 

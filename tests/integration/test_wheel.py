@@ -1,5 +1,6 @@
 """The wheel: the engines are in it, equal wherever it is made, and nothing else is needed."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -13,10 +14,13 @@ import numpy as np
 import pytest
 
 import selvedge as front_door
+from broker.contract.shape import to_tree
 from engine.host import cross
 from engine.wasm import build as wasm
 from tests.support.engine import Micro
 from tests.support.engine_cases import case
+from tests.support.networks import HEAD
+from tests.support.trainers import module_of
 
 ROOT = Path(__file__).resolve().parents[2]
 HOOK = (
@@ -24,7 +28,7 @@ HOOK = (
 )
 PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet")
 OURS = ("ziglang", "selvedge", "__editable__", "pip", "setuptools")
-TARGETS = sorted(f"toolchain/convert/engines/{target}.wasm" for target in wasm.TARGETS)
+TARGETS = sorted(f"toolchain/convert/engines/{target}.wasm" for target in wasm.ENGINES)
 LIBRARIES = sorted(f"agent/runtime/engines/libselvedge-{name}.so" for name in cross.MACHINES)
 
 
@@ -95,7 +99,7 @@ def contents(wheel):
 
 def test_an_editable_install_fills_the_cache_of_its_tree(editable):
     cached = {path.name for path in (editable / ".cache" / "engine").glob("*/*")}
-    assert {f"{target}.wasm" for target in wasm.TARGETS} <= cached
+    assert {f"{target}.wasm" for target in wasm.ENGINES} <= cached
     assert not (editable / "toolchain" / "convert" / "engines").exists()
 
 
@@ -157,6 +161,9 @@ def test_it_converts_inspects_and_infers_without_a_compiler(installed, tmp_path)
         words = (str(tmp_path / "a model.tflite"), str(tmp_path / "here.wasm"), "--target", target)
         assert front_door.main(["convert", *words]) == 0
         assert (tmp_path / "out.wasm").read_bytes() == (tmp_path / "here.wasm").read_bytes()
+    (tmp_path / "head.json").write_text(json.dumps(to_tree(HEAD)))
+    told = selvedge("trainer", "head.json", "head.wasm", "--target", "simd")
+    assert told["sha256"] == hashlib.sha256(module_of(HEAD, "simd", "head")).hexdigest()
     np.save(tmp_path / "x.npy", one.inputs[0])
     selvedge("convert", "a model.tflite", "out.plan")
     selvedge("convert", "a model.tflite", "out.wasm")
