@@ -125,7 +125,7 @@ def _sources(board: Board, kernels: str) -> list[Path]:
     folders = [FIRMWARE / part for part in (*PARTS, board.folder)]
     folders += [ENGINE / "core", ENGINE / "kernels", ENGINE / "kernels" / kernels]
     found = [path for folder in folders for path in sorted(folder.glob("*.c"))]
-    return [*found, FIRMWARE / "main.c", ENGINE / "targets" / f"{kernels}.c"]
+    return [*found, *sorted(FIRMWARE.glob("*.c")), ENGINE / "targets" / f"{kernels}.c"]
 
 
 def _write_engine_hash(folder: Path) -> None:

@@ -48,6 +48,15 @@ static int is_arena_taken(const sv_calls *calls) {
     return calls->is_running || sv_replies_read_arena(calls->link);
 }
 
+int sv_calls_take_arena(sv_calls *calls) {
+    if (is_arena_taken(calls)) {
+        return 0;
+    }
+    calls->has_last = 0;
+    refuse(calls, SV_CALL_BUSY);
+    return 1;
+}
+
 static void start_infer(sv_calls *calls) {
     const sv_kept_plan *plan = sv_store_find(calls->store, calls->head + NUMBER, ID);
     if (is_arena_taken(calls)) {

@@ -70,4 +70,8 @@ void sv_calls_fragment(sv_calls *calls, const sv_fragment *fragment);
 /* Do a piece of what was asked; 0: there is nothing to do. */
 int sv_calls_work(sv_calls *calls);
 
+/* Use the runner and the arena for something else; 0: a call needs them. What was kept there is
+ * gone: the last reply, and the request that was coming in. */
+int sv_calls_take_arena(sv_calls *calls);
+
 #endif

@@ -64,10 +64,15 @@ sv_store_status sv_store_append(sv_plan_store *store, const uint8_t *bytes, uint
     return SV_STORED;
 }
 
+const sv_kept_plan *sv_store_latest(const sv_plan_store *store) {
+    return sv_store_find(store, store->latest, SV_SHA256_BYTES);
+}
+
 sv_store_status sv_store_commit(sv_plan_store *store, const uint8_t *sha256, sv_status *why,
                                 const sv_kept_plan **plan) {
     *plan = sv_store_find(store, sha256, SV_SHA256_BYTES);
     if (*plan != NULL) {
+        memcpy(store->latest, sha256, SV_SHA256_BYTES);
         return SV_STORED;
     }
     if (store->upload_bytes == 0 || store->uploaded != store->upload_bytes) {
@@ -87,6 +92,7 @@ sv_store_status sv_store_commit(sv_plan_store *store, const uint8_t *sha256, sv_
         return SV_STORE_REFUSED;
     }
     store->kept_count++;
+    memcpy(store->latest, sha256, SV_SHA256_BYTES);
     *plan = kept;
     return SV_STORED;
 }

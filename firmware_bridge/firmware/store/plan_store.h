@@ -22,6 +22,7 @@ typedef struct sv_plan_store {
     uint32_t arena_bytes;
     sv_kept_plan kept[SV_PLANS_MAX];
     uint32_t kept_count;
+    uint8_t latest[SV_SHA256_BYTES]; /* of the plan that was committed last */
     /* the upload; its bytes begin where the kept plans end */
     uint8_t sha256[SV_SHA256_BYTES];
     uint32_t upload_bytes; /* 0: there is none */
@@ -47,6 +48,9 @@ sv_store_status sv_store_commit(sv_plan_store *store, const uint8_t *sha256, sv_
 
 /* A kept plan by the first bytes of its sha256; null if there is none. */
 const sv_kept_plan *sv_store_find(const sv_plan_store *store, const uint8_t *id, size_t id_bytes);
+
+/* The plan that was committed last, again perhaps; null if it is gone. */
+const sv_kept_plan *sv_store_latest(const sv_plan_store *store);
 void sv_store_drop(sv_plan_store *store, const sv_kept_plan *plan);
 uint32_t sv_store_free_bytes(const sv_plan_store *store);
 

@@ -2,26 +2,31 @@
 
 #include <string.h>
 
+#include "text/task.h"
+
+enum { DEFAULT_RUNS = 1, DEFAULT_WARMUPS = 10, MICROSECONDS = 1000000 };
+
 static void say(const sv_benchmark *b, const char *text) { sv_say(b->write, text); }
 
-static void line(const sv_benchmark *b, const char *text) {
-    say(b, text);
-    sv_end_line(b->write);
-}
+static void line(const sv_benchmark *b, const char *text) { sv_say_line(b->write, text); }
 
-static void numbered(const sv_benchmark *b, const char *text, uint32_t number, const char *rest) {
+static void numbered(const sv_benchmark *b, const char *text, uint64_t number) {
     say(b, text);
     sv_say_number(b->write, number);
-    line(b, rest);
+    line(b, "");
 }
 
-void sv_benchmark_init(sv_benchmark *benchmark, const port_about *port,
-                       const sv_plan_store *store, sv_runner *runner, sv_write write) {
+static void bracketed(const sv_benchmark *b, const char *text, const char *word) {
+    say(b, text);
+    say(b, word);
+    line(b, "]");
+}
+
+void sv_benchmark_init(sv_benchmark *benchmark, sv_calls *calls, sv_write write) {
     memset(benchmark, 0, sizeof *benchmark);
-    benchmark->port = port;
-    benchmark->store = store;
-    benchmark->runner = runner;
+    benchmark->calls = calls;
     benchmark->write = write;
+    benchmark->ticks_before = port_ticks();
 }
 
 void sv_benchmark_greet(const sv_benchmark *benchmark) {
@@ -29,140 +34,123 @@ void sv_benchmark_greet(const sv_benchmark *benchmark) {
     line(benchmark, "m-ready");
 }
 
-/* The last plan that was uploaded is the one under test. */
+/* The plan that was committed last is the one under test. */
 static const sv_plan *plan_under_test(const sv_benchmark *b) {
-    const uint32_t count = b->store->kept_count;
-    return count == 0 ? NULL : (const sv_plan *)(const void *)b->store->kept[count - 1].bytes;
+    const sv_kept_plan *kept = sv_store_latest(b->calls->store);
+    return kept == NULL ? NULL : (const sv_plan *)(const void *)kept->bytes;
 }
 
-static void lap(const sv_benchmark *b) {
-    numbered(b, "m-lap-us-", port_ticks() / (b->port->tick_hz / 1000000u), "");
+static void follow_clock(sv_benchmark *b) {
+    const uint32_t now = port_ticks();
+    b->ticks += now - b->ticks_before;
+    b->ticks_before = now;
 }
 
-static void announce(sv_benchmark *b, const char *number) {
-    uint32_t count;
-    if (!sv_read_number(&number, &count) || *number != 0 || count == 0 || count > SV_SAMPLE_MAX) {
-        line(b, "e-[Command 'db load' wants a number of bytes from 1 to 32768]");
-        return;
-    }
-    b->sample_bytes = count;
-    b->sample_count = 0;
-    numbered(b, "m-[Expecting ", count, " bytes]");
-}
-
-static void take_hex(sv_benchmark *b, const char *digits) {
-    if (b->sample_bytes == 0) {
-        line(b, "e-[Data before 'db load']");
-        return;
-    }
-    for (; digits[0] != 0 && b->sample_count < b->sample_bytes; digits += 2) {
-        const int high = sv_digit(digits[0]);
-        const int low = sv_digit(digits[1]);
-        if (high < 0 || low < 0) {
-            line(b, "e-[Data must be pairs of hexadecimal digits]");
-            return;
-        }
-        b->sample[b->sample_count++] = (uint8_t)(high << 4 | low);
-        if (b->sample_count == b->sample_bytes) {
-            line(b, "m-load-done");
-        }
-    }
-}
-
-static void print_sample(const sv_benchmark *b) {
-    for (uint32_t i = 0; i < b->sample_count; i++) {
-        say(b, i % 8 == 0 ? "m-buffer-" : "-");
-        sv_say_hex(b->write, b->sample[i]);
-        if (i % 8 == 7 || i + 1 == b->sample_count) {
-            sv_end_line(b->write);
-        }
-    }
+static void lap(sv_benchmark *b) {
+    follow_clock(b);
+    numbered(b, "m-lap-us-", b->ticks / (b->calls->port->tick_hz / MICROSECONDS));
 }
 
 static void results(const sv_benchmark *b) {
-    const sv_plan *plan = b->runner->plan;
-    if (plan == NULL || plan != plan_under_test(b) || plan->output_count < 1) {
+    const sv_plan *plan = plan_under_test(b);
+    const sv_runner *runner = b->calls->runner;
+    if (!b->has_results || plan == NULL || runner->plan != plan ||
+        runner->next < plan->operator_count) {
         line(b, "e-[No results: nothing was run]");
         return;
     }
-    const sv_tensor *tensor = sv_plan_tensor(plan, sv_plan_output(plan, 0));
-    uint32_t count;
-    const uint8_t *bytes = sv_runner_output(b->runner, 0, &count);
     say(b, "m-results-[");
-    for (uint32_t i = 0; tensor->dtype == SV_INT8 && i < count; i++) {
-        if (i > 0) {
-            say(b, ",");
-        }
-        sv_say_real(b->write, (float)((int8_t)bytes[i] - tensor->zero_point) * tensor->scale);
-    }
+    sv_task_say(runner, b->sample.bytes, b->sample.count, b->write);
     line(b, "]");
 }
 
-/* One run over the sample; 0: it cannot be. */
-static int run_once(const sv_benchmark *b, const sv_plan *plan) {
-    sv_runner_load(b->runner, plan);
-    if (!sv_runner_write(b->runner, b->sample, b->sample_bytes)) {
+static void load(sv_benchmark *b) {
+    sv_runner_load(b->calls->runner, b->plan);
+    sv_task_write(b->calls->runner, b->sample.bytes, b->sample.count);
+}
+
+static void start_runs(sv_benchmark *b) {
+    line(b, "m-warmup-done");
+    numbered(b, "m-infer-start-", b->runs);
+    lap(b);
+    b->runs_left = b->runs;
+}
+
+static void infer(sv_benchmark *b, const char *numbers) {
+    uint32_t runs = DEFAULT_RUNS;
+    uint32_t warmups = DEFAULT_WARMUPS;
+    const sv_plan *plan = plan_under_test(b);
+    if (*numbers != 0 && (!sv_read_number(&numbers, &runs) ||
+                          (*numbers != 0 && !sv_read_number(&numbers, &warmups)) ||
+                          *numbers != 0 || runs == 0 || runs > SV_RUNS_MAX ||
+                          warmups > SV_RUNS_MAX)) {
+        line(b, "e-[Command 'infer' wants numbers of runs and of warm-ups up to 1000000]");
+    } else if (plan == NULL) {
+        line(b, "e-[No model: upload one first]");
+    } else if (!sv_sample_is_whole(&b->sample) || !sv_task_takes(plan, b->sample.count)) {
+        line(b, "e-[The data loaded are not one input of the model]");
+    } else if (!sv_calls_take_arena(b->calls)) {
+        line(b, "e-[Busy with a call of the host]");
+    } else {
+        b->plan = plan;
+        b->has_results = 0;
+        b->runs = runs;
+        b->runs_left = 0;
+        b->warmups_left = warmups;
+        numbered(b, "m-warmup-start-", warmups);
+        if (warmups == 0) {
+            start_runs(b);
+        }
+        load(b);
+    }
+}
+
+static void finish(sv_benchmark *b, int is_sound) {
+    b->plan = NULL;
+    b->has_results = (uint8_t)is_sound;
+    lap(b);
+    if (is_sound) {
+        line(b, "m-infer-done");
+        results(b);
+    } else {
+        line(b, "e-[The model failed]");
+    }
+    line(b, "m-ready");
+}
+
+int sv_benchmark_work(sv_benchmark *b) {
+    follow_clock(b);
+    if (b->plan == NULL) {
         return 0;
     }
-    int step;
-    do {
-        port_kick_watchdog();
-        step = sv_runner_step(b->runner);
-    } while (step > 0);
-    return step == 0;
+    const int step = sv_runner_step(b->calls->runner);
+    if (step > 0) {
+        return 1;
+    }
+    if (step < 0) {
+        finish(b, 0);
+    } else if (b->runs_left == 0) { /* that was a warm-up */
+        if (--b->warmups_left == 0) {
+            start_runs(b);
+        }
+        load(b);
+    } else if (--b->runs_left == 0) {
+        finish(b, 1);
+    } else {
+        load(b);
+    }
+    return b->plan != NULL;
 }
 
-static void infer(const sv_benchmark *b, const char *numbers) {
-    const sv_plan *plan = plan_under_test(b);
-    uint32_t count = 1;
-    uint32_t warmups = 10;
-    if (*numbers != 0 && (!sv_read_number(&numbers, &count) ||
-                          (*numbers != 0 && !sv_read_number(&numbers, &warmups)) ||
-                          *numbers != 0 || count == 0)) {
-        line(b, "e-[Command 'infer' wants numbers of runs and of warm-ups]");
-        return;
-    }
-    if (plan == NULL || b->sample_count != sv_runner_input_bytes(plan)) {
-        line(b, plan == NULL ? "e-[No model: upload one first]"
-                             : "e-[The data loaded are not one input of the model]");
-        return;
-    }
-    int is_sound = 1;
-    numbered(b, "m-warmup-start-", warmups, "");
-    for (uint32_t i = 0; is_sound && i < warmups; i++) {
-        is_sound = run_once(b, plan);
-    }
-    line(b, "m-warmup-done");
-    numbered(b, "m-infer-start-", count, "");
-    lap(b);
-    for (uint32_t i = 0; is_sound && i < count; i++) {
-        is_sound = run_once(b, plan);
-    }
-    lap(b);
-    line(b, is_sound ? "m-infer-done" : "e-[The model failed]");
-    results(b);
+void sv_benchmark_stop(sv_benchmark *benchmark) {
+    benchmark->plan = NULL;
+    benchmark->command_count = 0;
 }
-
-static const struct {
-    const char *model;
-    uint32_t input_bytes;
-    uint32_t output_bytes;
-} tasks[] = {{"ad01", 640, 640}, {"kws01", 490, 12}, {"ic01", 3072, 10},
-             {"vww01", 27648, 2}, {"strww01", 1200, 3}};
 
 static void profile(const sv_benchmark *b) {
     const sv_plan *plan = plan_under_test(b);
-    const char *model = "none";
-    for (uint32_t i = 0; plan != NULL && i < sizeof tasks / sizeof tasks[0]; i++) {
-        if (tasks[i].input_bytes == sv_runner_input_bytes(plan) &&
-            tasks[i].output_bytes == sv_runner_output_bytes(plan)) {
-            model = tasks[i].model;
-        }
-    }
     line(b, "m-profile-[ULPMark for tinyML Firmware V0.0.1]");
-    say(b, "m-model-[");
-    say(b, model);
-    line(b, "]");
+    bracketed(b, "m-model-[", plan == NULL ? "none" : sv_task_name(plan));
 }
 
 /* What follows `word` and a space in `command`; null if it is another command. */
@@ -183,35 +171,37 @@ static const char *after(const char *command, const char *word) {
 static void execute(sv_benchmark *b) {
     const char *command = b->command;
     const char *rest;
-    if ((rest = after(command, "name")) != NULL) {
-        say(b, "m-name-dut-[");
-        say(b, b->port->name);
-        line(b, "]");
-    } else if ((rest = after(command, "profile")) != NULL) {
+    if (after(command, "name") != NULL) {
+        bracketed(b, "m-name-dut-[", b->calls->port->name);
+    } else if (after(command, "profile") != NULL) {
         profile(b);
-    } else if ((rest = after(command, "timestamp")) != NULL) {
+    } else if (after(command, "timestamp") != NULL) {
         lap(b);
     } else if ((rest = after(command, "db load")) != NULL) {
-        announce(b, rest);
-    } else if ((rest = after(command, "db print")) != NULL) {
-        print_sample(b);
+        b->has_results = 0;
+        sv_sample_announce(&b->sample, rest, b->write);
+    } else if (after(command, "db print") != NULL) {
+        sv_sample_print(&b->sample, b->write);
     } else if ((rest = after(command, "db")) != NULL) {
-        take_hex(b, rest);
+        sv_sample_take(&b->sample, rest, b->write);
     } else if ((rest = after(command, "infer")) != NULL) {
         infer(b, rest);
-    } else if ((rest = after(command, "results")) != NULL) {
+    } else if (after(command, "results") != NULL) {
         results(b);
-    } else if ((rest = after(command, "help")) != NULL) {
+    } else if (after(command, "help") != NULL) {
         line(b, "m-[name, profile, timestamp, db load N, db HEX, db print, infer N W, results]");
     } else {
-        say(b, "e-[Unknown command: ");
-        say(b, command);
-        line(b, "]");
+        bracketed(b, "e-[Unknown command: ", command);
     }
-    line(b, "m-ready");
+    if (b->plan == NULL) {
+        line(b, "m-ready");
+    }
 }
 
 void sv_benchmark_receive(sv_benchmark *benchmark, char letter) {
+    if (benchmark->plan != NULL) {
+        return;
+    }
     if (letter == '%') {
         benchmark->command[benchmark->command_count] = 0;
         if (benchmark->command_count == SV_COMMAND_MAX) {

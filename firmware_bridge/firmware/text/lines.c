@@ -8,8 +8,8 @@ void sv_say(sv_write write, const char *text) {
     write((const uint8_t *)text, count);
 }
 
-void sv_say_number(sv_write write, uint32_t value) {
-    uint8_t digits[10];
+void sv_say_number(sv_write write, uint64_t value) {
+    uint8_t digits[20];
     size_t first = sizeof digits;
     do {
         digits[--first] = (uint8_t)('0' + value % 10);
@@ -41,7 +41,10 @@ void sv_say_real(sv_write write, float value) {
     write(rest, sizeof rest);
 }
 
-void sv_end_line(sv_write write) { sv_say(write, "\r\n"); }
+void sv_say_line(sv_write write, const char *text) {
+    sv_say(write, text);
+    sv_say(write, "\r\n");
+}
 
 int sv_read_number(const char **at, uint32_t *value) {
     const char *next = *at;
