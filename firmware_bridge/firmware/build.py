@@ -100,7 +100,7 @@ def build(
     flags += ["-DSV_WITH_CRASHES"] if crashes else []
     flags += [f"-DBOARD_MS_TICKS={COUNTING_MS_TICKS}"] if counting else []
     words = [*compiler, _version(compiler, board), *flags, *board.linking, kernels]
-    target = cache / _digest(words) / board.image
+    target = cache / _digest(words, board) / board.image
     if target.exists():
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -137,9 +137,9 @@ def _write_engine_hash(folder: Path) -> None:
     (folder / "selvedge_engine_hash.h").write_text(text)
 
 
-def _digest(words: list[str]) -> str:
+def _digest(words: list[str], board: Board) -> str:
     digest = hashlib.sha256("\0".join(words).encode())
-    for root in (ENGINE, FIRMWARE):
+    for root in (ENGINE, FIRMWARE, FIRMWARE / board.folder):
         for path in sorted([*root.rglob("*.[ch]"), *root.rglob("*.ld")]):
             digest.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:16]

@@ -73,6 +73,9 @@ int sv_firmware_round(void) {
     uint8_t bytes[READ_BYTES];
     const size_t count = port_read(bytes, sizeof bytes);
     const uint32_t now_ms = port_now_ms();
+    if (now_ms - frame_ms >= TEXT_AGAIN_MS) {
+        is_binary = 0;
+    }
     const size_t text = is_binary ? 0 : take_text(bytes, count, now_ms);
     sv_link_receive(&the_link, bytes + text, count - text, now_ms);
     const int is_working = sv_calls_work(&calls) + sv_benchmark_work(&benchmark);
@@ -82,9 +85,6 @@ int sv_firmware_round(void) {
     if (the_link.frames_in != frames) {
         frames = the_link.frames_in;
         frame_ms = now_ms;
-    }
-    if (now_ms - frame_ms >= TEXT_AGAIN_MS) {
-        is_binary = 0;
     }
     if (calls.restart && the_link.sender.count == 0 && the_link.sender.reply_count == 0) {
         port_restart();

@@ -18,12 +18,12 @@ def encode(data: bytes) -> bytes:
 
 
 def decode(stuffed: bytes) -> bytes | None:
-    """Undo `encode`; None if this cannot have come from it. `stuffed` holds no zero."""
+    """Undo `encode`; None if this cannot have come from it."""
     data = bytearray()
     at, end = 0, len(stuffed)
     while at < end:
         code = stuffed[at]
-        if at + code > end:
+        if code == 0 or at + code > end:
             return None
         data += stuffed[at + 1 : at + code]
         at += code

@@ -20,10 +20,9 @@ from firmware_bridge.calls.methods import (
     unpack_outputs,
 )
 from firmware_bridge.errors import BridgeError, CallError, PortError
-from tests.support.boards import firmware_process, image, plan_of
+from tests.support.boards import compare_on_board, firmware_process, image, plan_of
 from tests.support.engine import MODEL_NAMES, MODELS, Micro, edge_inputs
 from toolchain.plan.numbers import Target
-from toolchain.tflite.reader import read
 
 INPUTS = 10
 ARENA_BYTES = dict(zip(MODEL_NAMES, (768, 16_000, 49_152, 55_296), strict=True))
@@ -37,17 +36,10 @@ def board():
 
 
 @pytest.mark.parametrize("name", MODEL_NAMES)
-def test_the_board_answers_what_tflite_micro_answers(board, name):
-    model = (MODELS / f"{name}.tflite").read_bytes()
-    plan, sha256 = plan_of(model, Target.CORTEX_M)
-    sizes = board.upload(plan, sha256)
-    assert sizes.arena_bytes == ARENA_BYTES[name]
-    micro = Micro(model)
-    graph = read(model).main
-    shape = graph.tensors[graph.inputs[0]].shape
-    for values in edge_inputs(shape, np.random.default_rng(4), INPUTS):
-        _, outputs = unpack_outputs(board.call(Method.INFER, pack_infer(sha256, values.tobytes())))
-        assert outputs == micro.run([values])[0].tobytes()
+def test_the_board_answers_what_the_host_and_tflite_micro_answer(board, name):
+    assert compare_on_board(board, name, INPUTS, np.random.default_rng(4)) == INPUTS
+    plan, sha256 = plan_of((MODELS / f"{name}.tflite").read_bytes(), Target.CORTEX_M)
+    assert board.upload(plan, sha256).arena_bytes == ARENA_BYTES[name]
 
 
 def test_instructions_are_the_same_in_every_start():

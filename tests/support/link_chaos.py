@@ -1,10 +1,12 @@
 """Random and mutated traffic for a device's end of a link, from a seed."""
 
+import zlib
 from random import Random
 
+from firmware_bridge.link import cobs
 from firmware_bridge.link.frame import LAST, REPLY, Frame, FrameType, encode
 from firmware_bridge.link.opening import Hello, session_number
-from tests.support.c_link import POLL, RECEIVE, START, Command
+from tests.support.c_link import DECODE, POLL, RECEIVE, START, Command
 from tests.support.c_link import REPLY as SEND
 
 BOOT_NONCE = 0x5E1FED6E
@@ -41,7 +43,7 @@ class Chaos:
             return [Command(SEND, self.now_ms, b"\x03\x00" + body)]
         data = b"".join(self._frame() for _ in range(self.random.randrange(1, 5)))
         if self.random.random() < 0.3:
-            data = self._spoil(data)
+            data = spoil(self.random, data)
         if self.random.random() < 0.2:
             cut = self.random.randrange(len(data) + 1)
             parts = [data[:cut], data[cut:]]
@@ -88,17 +90,43 @@ class Chaos:
         )
         return odd.pack() + random.randbytes(random.choice((0, 0, 1)))
 
-    def _spoil(self, data: bytes) -> bytes:
-        random, spoilt = self.random, bytearray(data)
-        for _ in range(random.randrange(1, 4)):
-            at = random.randrange(len(spoilt) + 1)
-            what = random.randrange(4)
-            if what == 0 and spoilt:
-                spoilt[at % len(spoilt)] ^= 1 << random.randrange(8)
-            elif what == 1:
-                del spoilt[at : at + random.randrange(1, 20)]
-            elif what == 2:
-                spoilt[at:at] = random.randbytes(random.choice((1, 3, 400)))
-            else:
-                spoilt[at:at] = spoilt[at : at + random.randrange(30)]
-        return bytes(spoilt)
+
+def spoil(random: Random, data: bytes) -> bytes:
+    """The bytes with some flipped, lost, added or repeated."""
+    spoilt = bytearray(data)
+    for _ in range(random.randrange(1, 4)):
+        at = random.randrange(len(spoilt) + 1)
+        what = random.randrange(4)
+        if what == 0 and spoilt:
+            spoilt[at % len(spoilt)] ^= 1 << random.randrange(8)
+        elif what == 1:
+            del spoilt[at : at + random.randrange(1, 20)]
+        elif what == 2:
+            spoilt[at:at] = random.randbytes(random.choice((1, 3, 400)))
+        else:
+            spoilt[at:at] = spoilt[at : at + random.randrange(30)]
+    return bytes(spoilt)
+
+
+def suspects(random: Random, count: int) -> list[Command]:
+    """What might stand between two delimiters: frames, spoilt ones, sealed nonsense and noise."""
+    return [Command(DECODE, 0, bytes(4) + _suspect(random)) for _ in range(count)]
+
+
+def _suspect(random: Random) -> bytes:
+    chance = random.random()
+    if chance < 0.1:
+        return random.randbytes(random.randrange(400))
+    if chance < 0.55:  # a right CRC over any header: what the checks behind it see
+        kind = random.choice((*FrameType, 0, 7, 15))
+        version = random.choice((1, 1, 1, 1, 0, 2))
+        head = [version << 4 | kind, random.choice((0, 0, 1, 3, 4)), random.choice((0, 0, 9))]
+        head += [random.choice((0, 0, 9)), random.choice((0, 0, 1)), 0]
+        size = random.choice((0, 0, 5, 12, 360, 361))
+        told = size if random.random() < 0.8 else random.randrange(500)
+        content = bytes(head) + told.to_bytes(2, "little") + random.randbytes(size)
+        content = content[: random.randrange(12)] if random.random() < 0.05 else content
+        return cobs.encode(content + zlib.crc32(content).to_bytes(4, "little"))
+    frame = Frame(FrameType.DATA, LAST, 1, 2, 3, random.randbytes(random.randrange(361)))
+    wire = encode(frame, 0)[1:-1]
+    return wire if chance < 0.65 else spoil(random, wire)
