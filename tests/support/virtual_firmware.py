@@ -5,9 +5,11 @@ from functools import cache
 from pathlib import Path
 
 from firmware_bridge.firmware.build import BOARDS, Board, build
+from firmware_bridge.link.frame import MAX_STUFFED_BYTES, Frame
 
 ROOM_BYTES = 1 << 20
 POLL_MS = 10
+WIRE_BYTES = MAX_STUFFED_BYTES + 2
 BOARDS["virtual"] = Board(
     folder=str(Path(__file__).with_name("virtual_port")),
     image="firmware.so",
@@ -31,6 +33,27 @@ def _library() -> ctypes.CDLL:
     ]
     found.virtual_exchange.restype = ctypes.c_size_t
     return found
+
+
+class _Frame(ctypes.Structure):
+    """`sv_frame` of link/frame.h."""
+
+    _fields_ = (
+        *((name, ctypes.c_uint8) for name in ("type", "flags", "seq", "ack")),
+        *((name, ctypes.c_uint16) for name in ("method", "length")),
+        ("payload", ctypes.c_char_p),
+    )
+
+
+def c_encode(frame: Frame, session: int) -> bytes:
+    """What the C codec writes."""
+    head = (frame.type, frame.flags, frame.seq, frame.ack, frame.method, len(frame.payload))
+    given = _Frame(*head, frame.payload)
+    wire = ctypes.create_string_buffer(WIRE_BYTES)
+    encode = _library().sv_frame_encode
+    encode.argtypes = [ctypes.POINTER(_Frame), ctypes.c_uint32, ctypes.c_char_p]
+    encode.restype = ctypes.c_size_t
+    return ctypes.string_at(wire, encode(given, session, wire))
 
 
 class VirtualFirmware:
