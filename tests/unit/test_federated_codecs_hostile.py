@@ -25,6 +25,7 @@ SPECS = [
     CodecSpec("one_bit"),
     *(CodecSpec(name, CodecOptions(0.1, b)) for name in ("top_k", "random_k") for b in (4, 8, 32)),
 ]
+pytestmark = pytest.mark.filterwarnings("error")
 each = pytest.mark.parametrize("spec", SPECS, ids=lambda s: f"{s.name}-{s.options.bits}")
 
 

@@ -11,7 +11,7 @@ from broker.contract.federated.codecs.bits import update_seed
 from broker.contract.federated.codecs.choose import codec_of, keeps_residual
 from broker.contract.federated.codecs.codec import MAX_VALUE
 from broker.contract.federated.codecs.feedback import decode_vector, encode_with_feedback
-from broker.contract.federated.codecs.hadamard import transform
+from broker.contract.federated.codecs.hadamard import transform, transform_signs
 from broker.contract.federated.codecs.positions import pack_positions, unpack_positions
 from broker.contract.federated.codecs.random_k import chosen
 from broker.contract.federated.codecs.spec import (
@@ -42,15 +42,24 @@ def through(spec: CodecSpec, vector: np.ndarray, cut: Cut, seed: int = 1) -> np.
 @pytest.mark.parametrize("power", range(12))
 def test_the_transform_is_sylvesters(power):
     size = 2**power
-    values = np.random.default_rng(power).integers(-1, 2, size)
-    expected = hadamard(size) @ values
-    assert transform(values.astype(np.int16)).tolist() == expected.tolist()
-    assert transform(values.astype(np.int32)).tolist() == expected.tolist()
-    assert transform(values.astype(np.float32)).tolist() == expected.tolist()
+    values = np.random.default_rng(power).integers(-1, 2, size).astype(np.float32)
+    kept = values.copy()
+    assert transform(values).tolist() == (hadamard(size) @ values).tolist()
+    assert values.tolist() == kept.tolist()
+    signs = np.where(values > 0, 1, -1).astype(np.float32)
+    assert transform_signs(signs).tolist() == (hadamard(size) @ signs).tolist()
+
+
+@pytest.mark.parametrize("power", [13, 16])
+def test_large_transforms_are_their_own_inverse_exactly(power):
+    signs = np.random.default_rng(power).choice([-1, 1], 2**power).astype(np.float32)
+    there = transform_signs(signs)
+    assert np.array_equal(there, transform(signs))
+    assert np.array_equal(transform(there), signs * 2**power)
 
 
 @pytest.mark.parametrize("size", [2**14, 2**15, 2**16])
-def test_the_largest_transform_does_not_overflow(size):
+def test_the_largest_slices_come_back(size):
     vector = np.zeros(size, np.float32)
     vector[0] = 100.0
     back = through(ONE_BIT, vector, Cut(size, size))

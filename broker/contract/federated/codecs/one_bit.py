@@ -6,7 +6,7 @@ estimate unbiased: x̂ = D H sign(y) · |x|² / |y|₁, where |·|₁ sums magni
 is about (π/2 − 1) |x|², whatever x is.
 
 On the wire: that quotient as float32, then d bits, 1 for negative, the lowest bit first. H sign(y)
-is summed in integers.
+is a vector of integers.
 """
 
 from dataclasses import dataclass
@@ -26,21 +26,17 @@ from broker.contract.federated.codecs.codec import (
     to_fixed,
     to_values,
 )
-from broker.contract.federated.codecs.hadamard import transform
+from broker.contract.federated.codecs.hadamard import transform, transform_signs
 from broker.contract.federated.codecs.spec import CodecName, padded
 from broker.contract.federated.errors import CodecError
 from broker.contract.federated.slices import Cut
-
-Integers = npt.NDArray[np.int16] | npt.NDArray[np.int32]
-LARGEST_INT16 = 2**14
-"""A transform of so many ±1 fits int16, which is twice as fast as int32."""
 
 
 @dataclass(frozen=True)
 class Rotated:
     """Integers that share one step; see `Decoded`."""
 
-    integers: Integers
+    integers: npt.NDArray[np.int32]
     quantum: int
 
     def add_to(self, sums: Sums, weight: int) -> None:
@@ -68,26 +64,25 @@ class OneBit:
         size = padded(length)
         check_length(data, 4 + (size + 7) // 8, "one_bit")
         step = np.frombuffer(data, "<f4", 1)
-        if not 0 <= step[0] * size <= MAX_VALUE:
+        if not 0 <= float(step[0]) * size <= MAX_VALUE:
             raise CodecError(f"one_bit: the scale is not finite, negative or above {MAX_VALUE}/d")
         bits = np.frombuffer(data, np.uint8, offset=4)
         if size < 8 and bits[0] >> size:
             raise CodecError("one_bit: a bit after the last sign is set")
-        rotated = transform(_plus_minus(bits, size))[:length]
-        rotated *= _plus_minus(_flips(seed, index, size), size)[:length]
-        return Rotated(rotated, int(to_fixed(step)[0]))
+        back = transform_signs(_plus_minus(bits, size))[:length]
+        back *= _plus_minus(_flips(seed, index, size), length)
+        return Rotated(back.astype(np.int32), int(to_fixed(step)[0]))
 
 
 def _encode(values: Vector, index: int, seed: int) -> bytes:
     size = padded(values.size)
     flipped = np.zeros(size, np.float32)
-    signs = _plus_minus(_flips(seed, index, size), size)
-    np.multiply(values, signs[: values.size], out=flipped[: values.size])
+    flipped[: values.size] = values * _plus_minus(_flips(seed, index, size), values.size)
     rotated = transform(flipped)
     spread = np.abs(rotated).sum(dtype=np.float64)
     energy = np.square(values, dtype=np.float64).sum()
     step = np.float32(energy / spread if spread else 0)
-    if not step * size <= MAX_VALUE:
+    if not float(step) * size <= MAX_VALUE:
         raise CodecError(f"one_bit: slice {index} has a norm of {energy**0.5:.0f}, clip it below")
     return step.tobytes() + np.packbits(rotated < 0, bitorder="little").tobytes()
 
@@ -96,6 +91,6 @@ def _flips(seed: int, index: int, size: int) -> npt.NDArray[np.uint8]:
     return np.frombuffer(random_bytes(seed, index, "flip", (size + 7) // 8), np.uint8)
 
 
-def _plus_minus(bits: npt.NDArray[np.uint8], size: int) -> Integers:
-    ones = np.unpackbits(bits, count=size, bitorder="little")
-    return 1 - 2 * (ones.astype(np.int16) if size <= LARGEST_INT16 else ones.astype(np.int32))
+def _plus_minus(bits: npt.NDArray[np.uint8], count: int) -> Vector:
+    ones = np.unpackbits(bits, count=count, bitorder="little")
+    return np.float32(1) - np.float32(2) * ones.astype(np.float32)

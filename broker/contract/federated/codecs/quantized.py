@@ -88,7 +88,7 @@ def unpack(data: bytes, count: int, bits: int, what: str) -> Blocks:
     blocks = -(-count // BLOCK)
     scales = np.frombuffer(data, "<f4", blocks)
     # Half a step more than MAX_VALUE: the quotient was rounded.
-    if blocks and not (scales.min() >= 0 and scales.max() * highest <= MAX_VALUE * 1.0001):
+    if blocks and not (scales.min() >= 0 and float(scales.max()) * highest <= MAX_VALUE * 1.0001):
         raise CodecError(f"{what}: a scale is not finite, negative or above {MAX_VALUE / highest}")
     integers = (
         np.frombuffer(data, np.int8, count, 4 * blocks)
