@@ -118,38 +118,32 @@ static void pack_block(const job *j, const int8_t *image, int32_t first, int32_t
     }
 }
 
-/* One channel, a term at a time; with a constant number of words. */
-SV_INLINE void dot_constant(const sv_word *x, const int8_t *weights, int32_t count, int32_t words,
-                            uint64_t *sums) {
+/* One channel, a term at a time: what does not fill a turn, and small blocks. */
+static void dot(const sv_word *x, const int8_t *weights, int32_t count, int32_t words,
+                uint64_t *sums) {
+    const int8_t *end = weights + count;
     uint64_t s0 = SV_EMPTY_SUMS, s1 = s0, s2 = s0, s3 = s0;
-    for (const int8_t *end = weights + count; weights != end; x += words, weights++) {
-        const uint64_t w = sv_widen(*weights);
-        s0 += w * x[0];
-        s1 += words > 1 ? w * x[1] : 0;
-        s2 += words > 2 ? w * x[2] : 0;
-        s3 += words > 3 ? w * x[3] : 0;
+    if (words == MAX_WORDS) {
+        for (; weights != end; x += MAX_WORDS, weights++) {
+            const uint64_t w = sv_widen(*weights);
+            s0 += w * x[0];
+            s1 += w * x[1];
+            s2 += w * x[2];
+            s3 += w * x[3];
+        }
+    } else {
+        const ptrdiff_t second = words > 1, third = words > 2 ? 2 : 0;
+        for (; weights != end; x += words, weights++) {
+            const uint64_t w = sv_widen(*weights);
+            s0 += w * x[0];
+            s1 += w * x[second];
+            s2 += w * x[third];
+        }
     }
     sums[0] = s0;
     sums[1] = s1;
     sums[2] = s2;
     sums[3] = s3;
-}
-
-static void dot(const sv_word *x, const int8_t *weights, int32_t count, int32_t words,
-                uint64_t *sums) {
-    switch (words) {
-    case 4:
-        dot_constant(x, weights, count, 4, sums);
-        break;
-    case 3:
-        dot_constant(x, weights, count, 3, sums);
-        break;
-    case 2:
-        dot_constant(x, weights, count, 2, sums);
-        break;
-    default:
-        dot_constant(x, weights, count, 1, sums);
-    }
 }
 
 /* The sums of `channels` over `count` terms. Those that do not fill a turn come first. */
@@ -290,18 +284,29 @@ static void run_block(const job *j, const int8_t *weights, int32_t channel, int3
     }
 }
 
+/* Words of the next block: three or four, for which there are short ways, if `pixels` in all are
+ * enough, and never more than they fill. A pixel that fills a word alone is a block alone. */
+static int32_t words_of_next(int32_t left, int32_t pixels) {
+    const int32_t words = (left + SV_FIELDS - 1) / SV_FIELDS;
+    const int32_t most = pixels < SV_FIELDS ? 1 : pixels / SV_FIELDS;
+    if (words > MAX_WORDS) {
+        return words % MAX_WORDS == 1 || words % MAX_WORDS == 2 ? 3 : MAX_WORDS;
+    }
+    const int32_t wanted = words < 3 ? 3 : words;
+    return wanted < most ? wanted : most;
+}
+
 static void run_group(const job *j, const int8_t *image, const int8_t *weights, int32_t channel,
                       int32_t pixels, int8_t *target) {
     const int32_t lanes = j->step ? SV_FIELDS : 1;
-    const int32_t whole = pixels < BLOCK ? pixels / SV_FIELDS * SV_FIELDS : BLOCK;
-    int32_t left;
-    for (int32_t done = 0; done < pixels; done += left) {
-        left = whole == 0 ? 1 : pixels - done < whole ? pixels - done : whole;
-        const int32_t words = (left + lanes - 1) / lanes;
+    for (int32_t done = 0; done < pixels;) {
+        const int32_t words = words_of_next(pixels - done, pixels);
         /* The last block may begin before the end of the last but one. */
-        const int32_t first = done + left - words * lanes;
+        const int32_t last = pixels - words * lanes;
+        const int32_t first = done < last ? done : last;
         pack_block(j, image, first, words);
         run_block(j, weights, channel, words, target + (ptrdiff_t)first * j->outputs);
+        done = first + words * lanes;
     }
 }
 

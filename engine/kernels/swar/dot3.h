@@ -34,7 +34,7 @@ enum { SV_BLOCK_WORDS = 4, SV_TURN = 8 };
         }                                                                                          \
     } while (0)
 
-/* Whether a turn's weights are all zero: much of some models, whose training left channels unused.
+/* Whether a turn's weights are all zero: much of some models, where training left channels unused.
  * The compiler is kept from taking the weights out of the word, which needs more operations than
  * reading them. */
 SV_INLINE int sv_is_turn_empty(const int8_t *weights) {
