@@ -20,12 +20,9 @@ def pack(records: Sequence[TensorRecord], arrays: Sequence[NDArray[Any]]) -> byt
     packed = []
     for record, array in zip(records, arrays, strict=True):
         record.info.check(array)
-        memory = np.zeros(record.bytes, np.uint8)
-        slot = Slot(record, memory)
+        slot = Slot(record, np.zeros(record.bytes, np.uint8))
         slot.view[...] = array
-        if slot.is_flipped:
-            slot.store()
-        packed.append(memory.tobytes())
+        packed.append(slot.packed())
     return b"".join(packed)
 
 
@@ -39,10 +36,8 @@ def unpack(records: Sequence[TensorRecord], data: bytes) -> list[NDArray[Any]]:
         raise LinkError(f"the device answered {len(data)} bytes, which are not the model's outputs")
     arrays, at = [], 0
     for record in records:
-        memory = np.frombuffer(data, np.uint8, record.bytes, at).copy()
-        slot = Slot(record, memory)
-        if slot.is_flipped:
-            slot.fetch()
+        slot = Slot(record, np.zeros(record.bytes, np.uint8))
+        slot.restore(data[at : at + record.bytes])
         arrays.append(slot.view)
         at += record.bytes
     return arrays

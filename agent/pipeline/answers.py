@@ -8,7 +8,10 @@ from broker.contract.codec import to_json
 
 MAX_NAME = 400
 
-Answered = tuple[int, str | None, dict[str, Any], tuple[int, int, int, int]]
+Where = tuple[str, str | None]
+"""A runtime, and the microcontroller on which it is."""
+
+Answered = tuple[int, str | None, dict[str, Any], tuple[int, int, int, int], Where | None]
 """The arguments of `answer_frame`: encoding waits until something is sent, many at a time."""
 
 
@@ -24,18 +27,23 @@ def answer_frame(
     sample_id: str | None,
     outputs: dict[str, Any],
     marks_ns: tuple[int, int, int, int],
+    where: Where | None = None,
 ) -> bytes:
     """Encode an `Answer` (agent.channel.messages) as a frame.
 
     Args:
         marks_ns: monotonic time when preprocessing began, when the model began, when it ended, and
             when the answer was ready.
+        where: what computed it, unless that is always the same.
 
     Raises:
         ChannelError: the outputs cannot be encoded, or are too long.
     """
     began, invoked, answered, ready = marks_ns
     named = "" if sample_id is None else f',"input":{to_json(legible(sample_id))}'
+    if where is not None:
+        runtime, mcu = where
+        named += f',"runtime":"{runtime}"' + (f',"mcu":"{mcu}"' if mcu else "")
     try:
         body = (
             f'{{"kind":"answer","monotonic_ns":{captured_ns},"outputs":{to_json(outputs)},'

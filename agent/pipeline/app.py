@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,16 +21,19 @@ from agent.pipeline.answers import Answered, answer_frame
 from agent.pipeline.inference import Inference
 from agent.pipeline.postprocess import build_postprocessor
 from agent.pipeline.preprocess import build_preprocessor
+from agent.pipeline.protocol import Postprocessor, Preprocessor
 from agent.pipeline.reach import reach_of
 from agent.pipeline.sample import Sample
 from agent.pipeline.snapshot import snapshot
 from agent.runtime.adapters.loading import Options, load
+from agent.runtime.protocol import LoadedModel
 from agent.sources.adapters.inbox import Inbox
 from agent.sources.adapters.opening import open_source
 from agent.sources.protocol import EndOfSource, Source
 from broker.contract.shape import parse
 
 READ_TIMEOUT_S = 0.2
+WAITING_S = 0.003
 FLUSH_NS = 10_000_000
 FLUSH_ANSWERS = 128
 PROGRESS_MS = 500
@@ -43,22 +46,30 @@ SANDBOXED = ("wasmtime", "wasm3")
 clock = time.monotonic_ns
 
 
+class Places(NamedTuple):
+    """Where machine code and plans are kept, and where the bridge listens."""
+
+    cache: Path | None = None
+    bridge: Path | None = None
+
+
 class Child:
     """The loop and what it knows."""
 
     def __init__(
-        self, link: MainLink, inbox: Inbox, config: PipelineConfig, cache: Path | None = None
+        self, link: MainLink, inbox: Inbox, config: PipelineConfig, places: Places | None = None
     ) -> None:
         self._link = link
         self._inbox = inbox
         self._config = config
-        self._inference, self._ready = _inference(config, cache)
+        self._inference, self._ready = _inference(config, places or Places())
         self._source: Source | None = None
         self._source_state = "opening"
         self._reopen_at = 0.0
         self._reopen_s = REOPEN_FIRST_S
         self._drops_before = 0
         self._warning: str | None = None
+        self._has_waited = False
         self._latest: Sample | None = None
         self._progress_ns = min(PROGRESS_MS, max(20, config.deadline_ms // 4)) * 1_000_000
         self._flush_at = self._progress_at = 0
@@ -83,7 +94,9 @@ class Child:
         sample = self._read()
         if sample is not None:
             self._latest = sample
-            self._answers += self._inference.answers(sample)
+            self._answers += self._inference.answers(sample, has_waited=self._has_waited)
+        elif self._inference.is_waiting:
+            self._answers += self._inference.due()
         now = clock()
         if now >= self._flush_at or len(self._answers) >= FLUSH_ANSWERS:
             self._flush_at = now + FLUSH_NS
@@ -100,9 +113,12 @@ class Child:
         assert self._source is not None
         try:
             sample = self._source.read(0)
+            self._has_waited = sample is not None
             if sample is not None:
                 return sample
             self._flush()
+            if self._inference.is_waiting:
+                return self._source.read(WAITING_S)
             return self._source.read(min(READ_TIMEOUT_S, self._progress_ns / 1e9))
         except EndOfSource:
             self._close_source()
@@ -145,8 +161,10 @@ class Child:
     def _say_progress(self) -> None:
         self._flush()
         drops = self._drops_before + (self._source.dropped() if self._source else 0)
+        drops += self._inference.skipped
+        warning = self._warning or self._inference.warning
         self._link.send(
-            Progress("progress", self._inference.frames, drops, self._source_state, self._warning)
+            Progress("progress", self._inference.frames, drops, self._source_state, warning)
         )
 
     def _obey(self) -> bool:
@@ -174,31 +192,45 @@ class Child:
         self._say_progress()
 
 
-def _inference(config: PipelineConfig, cache: Path | None) -> tuple[Inference, Ready]:
+def _inference(config: PipelineConfig, places: Places) -> tuple[Inference, Ready]:
     began = clock()
     # The main process ends a child that is late: a second clock would cost every run.
-    options = Options(config.threads, config.delegate, cache=cache, deadline_s=None)
-    model, sha256, reason = load(config.model, config.runtime, options)
+    options = Options(config.threads, config.delegate, cache=places.cache, deadline_s=None)
+    if config.runtime == "mcu":
+        # It is imported where it is wanted: others are the smaller for it.
+        from agent.offload.adapters.opening import open_offloaded
+
+        model, sha256, reason = open_offloaded(config, options, places.bridge, clock)
+    else:
+        model, sha256, reason = load(config.model, config.runtime, options)
     if len(model.inputs) != 1:
         raise ConfigError(
             f"model {config.model}: has {len(model.inputs)} inputs; a pipeline feeds exactly one"
         )
-    inference = Inference(
-        model,
-        build_preprocessor(config.preprocess, model.inputs[0]),
-        build_postprocessor(
-            config.postprocess,
-            model.outputs,
-            model.inputs[0],
-            anchors=_anchors(config.postprocess),
-        ),
-        clock,
+    preprocessor = build_preprocessor(config.preprocess, model.inputs[0])
+    anchors = _anchors(config.postprocess)
+    postprocessor = build_postprocessor(
+        config.postprocess, model.outputs, model.inputs[0], anchors=anchors
     )
-    runtime = model.info().runtime
-    if runtime in SANDBOXED:
+    inference = _around(model, preprocessor, postprocessor, config)
+    info = model.info()
+    if any(name in (info.runtime, info.here) for name in SANDBOXED):
         reason = f"{reason}; {confine(reach_of(config))}"
     gc.freeze()
-    return inference, Ready("ready", sha256, runtime, reason[:400], (clock() - began) / 1e6)
+    return inference, Ready("ready", sha256, info.runtime, reason[:400], (clock() - began) / 1e6)
+
+
+def _around(
+    model: LoadedModel, before: Preprocessor, after: Postprocessor, config: PipelineConfig
+) -> Inference:
+    if config.runtime != "mcu":
+        return Inference(model, before, after, clock)
+    from agent.offload.inference import OffloadedInference
+    from agent.offload.model import OffloadedModel
+
+    assert isinstance(model, OffloadedModel)
+    spills = config.mcu.policy == "spill"
+    return OffloadedInference(model, before, after, clock, spills=spills)
 
 
 def _anchors(config: Postprocess) -> Any:
@@ -213,8 +245,8 @@ def _anchors(config: Postprocess) -> Any:
         raise ConfigError(f"anchors {path}: {error}") from None
 
 
-def main(fd: int, cache: Path | None) -> int:
-    """Serve the main process at the other end of `fd`; machine code is kept in `cache`."""
+def main(fd: int, places: Places) -> int:
+    """Serve the main process at the other end of `fd`."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     inbox = Inbox(clock)
@@ -226,7 +258,7 @@ def main(fd: int, cache: Path | None) -> int:
         config = parse(PipelineConfig, start.config)
         if isinstance(config, list):
             raise ConfigError(f"pipeline {start.name}: {config[0]}")
-        Child(link, inbox, config, cache).run()
+        Child(link, inbox, config, places).run()
     except ChannelError:
         raise
     except AgentError as error:
@@ -235,6 +267,6 @@ def main(fd: int, cache: Path | None) -> int:
 
 
 if __name__ == "__main__":
-    code = main(int(sys.argv[1]), Path(sys.argv[2]) if sys.argv[2:] else None)
+    code = main(int(sys.argv[1]), Places(*map(Path, sys.argv[2:])))
     sys.stderr.flush()
     os._exit(code)

@@ -1,6 +1,6 @@
 """One sample through preprocessing, model and postprocessing."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from agent.config.processing import Postprocess
@@ -12,7 +12,11 @@ from agent.runtime.protocol import LoadedModel
 
 
 class Inference:
-    """The model and what surrounds it; time is read from `clock`, in monotonic ns."""
+    """The model and what surrounds it; time is read from `clock`, in monotonic ns.
+
+    Attributes:
+        skipped: model inputs that nothing computed.
+    """
 
     def __init__(
         self,
@@ -26,11 +30,28 @@ class Inference:
         self._post = postprocessor
         self._clock = clock
         self._outputs = range(len(model.outputs))
-        self.frames = 0
+        self.frames = self.skipped = 0
         self.latest: dict[str, Any] = {}
 
-    def answers(self, sample: Sample) -> Iterator[Answered]:
+    @property
+    def is_waiting(self) -> bool:
+        """Whether `due` must be called every few milliseconds."""
+        return False
+
+    @property
+    def warning(self) -> str | None:
+        """What is amiss; None if nothing is."""
+        return None
+
+    def due(self) -> Iterable[Answered]:
+        """Return answers that became ready without an input."""
+        return ()
+
+    def answers(self, sample: Sample, *, has_waited: bool = False) -> Iterator[Answered]:
         """Yield the answer of every model input that `sample` completes.
+
+        Args:
+            has_waited: it was there before the model was free.
 
         Raises:
             ConfigError: the sample does not fit the model.
@@ -49,7 +70,7 @@ class Inference:
             if outputs is not None:
                 self.latest = outputs
                 marks = (began, invoked, answered, clock())
-                yield sample.captured_ns, sample.id, outputs, marks
+                yield sample.captured_ns, sample.id, outputs, marks, None
             began = clock()
 
     def retune(self, config: Postprocess, anchors: Any) -> None:

@@ -25,16 +25,20 @@ class Reach:
         read: files and folders.
         write: those that are written, too.
         network: connections.
+        bridge: the Unix socket of the bridge to microcontrollers.
     """
 
     read: tuple[str, ...] = ()
     write: tuple[str, ...] = ()
     network: bool = False
+    bridge: bool = False
 
 
 def reach_of(config: PipelineConfig) -> Reach | None:
     """Return what a pipeline opens, also when its source is lost; None: other programs."""
     reach = _of_source(config.source)
+    if reach and config.runtime == "mcu":
+        reach = replace(reach, bridge=True)
     post = config.postprocess
     if reach and isinstance(post, DetectPostprocess) and post.anchors:
         return replace(reach, read=(*reach.read, post.anchors))

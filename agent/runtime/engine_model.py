@@ -46,6 +46,23 @@ class Slot:
             self.view = memory.view(record.stored).reshape(record.info.shape)
         self.is_flipped = record.is_flipped
 
+    @property
+    def size(self) -> int:
+        """How many bytes the engine has for it."""
+        return self._memory.size
+
+    def packed(self) -> bytes:
+        """Return the engine's bytes for what is in the view."""
+        if self.is_flipped:
+            self.store()
+        return self._memory.tobytes()
+
+    def restore(self, packed: bytes) -> None:
+        """Put bytes of the engine into the view; there must be as many as it has."""
+        self._memory[:] = np.frombuffer(packed, np.uint8)
+        if self.is_flipped:
+            self.fetch()
+
     def store(self) -> None:
         """Bring what was written into the view to the engine, with bit 7 flipped."""
         np.bitwise_xor(self.view.reshape(-1), _BIT_7, out=self._memory)

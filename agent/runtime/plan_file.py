@@ -25,12 +25,14 @@ class PlanFile:
 
     Attributes:
         inputs: number and record of each tensor.
+        has_variables: it keeps values from run to run.
     """
 
     data: bytes
     arena_bytes: int
     inputs: tuple[tuple[int, TensorRecord], ...]
     outputs: tuple[tuple[int, TensorRecord], ...]
+    has_variables: bool = False
 
 
 def read_plan(data: bytes) -> PlanFile:
@@ -43,7 +45,7 @@ def read_plan(data: bytes) -> PlanFile:
         raise ModelError("is a truncated plan; copy it again")
     fields = _HEADER.unpack_from(data)
     magic, version, _, _, length, _, arena_bytes, tensor_count, _, *rest = fields
-    input_count, output_count, _, tensors, _, operands, _, _, strings, strings_bytes, _ = rest
+    input_count, output_count, _, tensors, _, operands, _, _, strings, strings_bytes, resets = rest
     if magic != MAGIC or version != VERSION:
         raise ModelError(f"is no plan of format {VERSION}; convert the model again")
     if length > len(data):
@@ -62,7 +64,8 @@ def read_plan(data: bytes) -> PlanFile:
         record = _part(data, length, tensors + RECORD_BYTES * number, RECORD_BYTES)
         start = name_at(record)
         found.append((number, read_record(record, text[start : start + MAX_NAME_BYTES])))
-    return PlanFile(data, arena_bytes, tuple(found[:input_count]), tuple(found[input_count:]))
+    inputs, outputs = tuple(found[:input_count]), tuple(found[input_count:])
+    return PlanFile(data, arena_bytes, inputs, outputs, has_variables=resets > 0)
 
 
 def _part(data: bytes, length: int, start: int, size: int) -> bytes:

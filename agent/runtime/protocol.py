@@ -43,11 +43,16 @@ class TensorInfo:
 
 @dataclass(frozen=True)
 class RuntimeInfo:
-    """What serves a model, for `status` and results."""
+    """What serves a model, for `status` and results.
+
+    Attributes:
+        here: the runtime of this process, if `runtime` is elsewhere.
+    """
 
     runtime: str
     detail: str
     threads: int
+    here: str = ""
 
 
 class LoadedModel(Protocol):

@@ -22,7 +22,7 @@ from firmware_bridge.errors import LinkDownError, RecordError
 
 READ_BYTES = 256 * 1024
 DEVICE_PART = 0.9
-"""Of the time; the rest is for the bridge to say that the device was late."""
+"""Of the time; the rest is for the bridge to say that the device was late, on a busy machine."""
 
 
 class BridgeClient:
@@ -49,6 +49,23 @@ class BridgeClient:
             told = self._ask(sha256, inputs, output_bytes, end_s)
         return told
 
+    def load(self, plan: bytes, deadline_ms: int) -> None:
+        """Hand a plan over."""
+        self._send(Load(plan), time.monotonic() + deadline_ms / 1000)
+
+    def begin(self, sha256: bytes, inputs: bytes, output_bytes: int, deadline_ms: int) -> int:
+        """Ask to run a plan; returns the number under which `take` finds the outcome."""
+        return self._request(sha256, inputs, output_bytes, time.monotonic() + deadline_ms / 1000)
+
+    def take(self, number: int) -> Told | None:
+        """Return an outcome if it is there; it does not wait, and forgets those of others."""
+        if self._connection is None:
+            raise LinkDownError("the bridge ended")
+        for message in self._receive(None):
+            if isinstance(message, Told) and message.number == number:
+                return message
+        return None
+
     def distrust(self, name: str, timeout_s: float = 1.0) -> None:
         """Say that a device's answer was wrong."""
         self._send(Distrust(name), time.monotonic() + timeout_s)
@@ -69,13 +86,17 @@ class BridgeClient:
         self._connection, self._messages = None, Messages()
 
     def _ask(self, sha256: bytes, inputs: bytes, output_bytes: int, end_s: float) -> Told:
-        number = next(self._numbers) % 2**32
-        left_ms = max(1, round((end_s - time.monotonic()) * 1000 * DEVICE_PART))
-        self._send(Infer(number, sha256, left_ms, output_bytes, inputs), end_s)
+        number = self._request(sha256, inputs, output_bytes, end_s)
         while True:
             for message in self._receive(end_s):
                 if isinstance(message, Told) and message.number == number:
                     return message
+
+    def _request(self, sha256: bytes, inputs: bytes, output_bytes: int, end_s: float) -> int:
+        number = next(self._numbers) % 2**32
+        left_ms = max(1, round((end_s - time.monotonic()) * 1000 * DEVICE_PART))
+        self._send(Infer(number, sha256, left_ms, output_bytes, inputs), end_s)
+        return number
 
     def _send(self, message: Message, end_s: float) -> None:
         try:
@@ -87,13 +108,16 @@ class BridgeClient:
             self.close()
             raise LinkDownError(f"no bridge at {self._path}: {error}") from None
 
-    def _receive(self, end_s: float) -> list[Message]:
+    def _receive(self, end_s: float | None) -> list[Message]:
+        """Wait for messages until then; without a time, take what is there."""
         assert self._connection is not None
         try:
-            self._connection.settimeout(_left_s(end_s))
+            self._connection.settimeout(0 if end_s is None else _left_s(end_s))
             data = self._connection.recv(READ_BYTES)
             if data:
                 return self._messages.receive(data)
+        except BlockingIOError:
+            return []
         except (OSError, RecordError) as error:
             self.close()
             raise LinkDownError(f"the bridge does not answer: {error}") from None

@@ -25,9 +25,11 @@ class Health:
 
     Attributes:
         until_ms: when its quarantine ends.
+        longest_ms: no quarantine is longer.
     """
 
     until_ms: int = 0
+    longest_ms: int = LONGEST_QUARANTINE_MS
     _strikes: int = 0
     _good: int = 0
 
@@ -35,7 +37,7 @@ class Health:
         """It did wrong: each strike doubles the quarantine."""
         self._strikes, self._good = self._strikes + strikes, 0
         doubled_ms = FIRST_QUARANTINE_MS * 2 ** min(self._strikes - 1, 16)
-        self.until_ms = now_ms + min(LONGEST_QUARANTINE_MS, doubled_ms)
+        self.until_ms = now_ms + min(self.longest_ms, doubled_ms)
 
     def praise(self) -> None:
         """It answered well."""

@@ -14,6 +14,7 @@ from agent.config.device import PipelineConfig
 from agent.pipeline.adapters import landlock, seccomp
 from agent.pipeline.reach import DEVICES, Reach, reach_of
 from broker.contract.shape import parse
+from firmware_bridge.adapters.unix_socket import listen
 from tests.support.agents import Fleet, RunningAgent
 from tests.support.wasm_text import Made
 
@@ -169,3 +170,37 @@ def test_a_pipeline_under_wasm_is_confined_and_serves(bench, broker, runtime):
             assert len(kept) == 1
             assert (agent.state / "cache").stat().st_mode & 0o777 == 0o700
         assert agent.stop() == 0
+
+
+WITH_A_BRIDGE = """
+import os, socket, sys
+from pathlib import Path
+from agent.pipeline.adapters.confinement import confine
+from agent.pipeline.reach import Reach
+from firmware_bridge.adapters.unix_socket import connect
+
+print(confine(Reach(bridge=True)))
+connect(Path(sys.argv[1]), 5).sendall(b"here")
+for action in (socket.socket, lambda: os.execv("/bin/true", ["true"])):
+    try:
+        action()
+        print("done")
+    except OSError as error:
+        print(type(error).__name__)
+"""
+
+
+def test_a_child_with_a_bridge_reaches_unix_sockets_and_no_network(tmp_path):
+    if landlock.version() < 6 or platform.machine() not in seccomp.MACHINES:
+        pytest.skip("this kernel has no Landlock of version 6 or no filter for its machine")
+    with listen(tmp_path / "bridge.sock") as listener:
+        told = subprocess.run(
+            [sys.executable, "-c", WITH_A_BRIDGE, str(tmp_path / "bridge.sock")],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert listener.accept()[0].recv(10) == b"here"
+    assert told.stdout.splitlines()[1:] == ["PermissionError"] * 2
+    assert "seccomp" in told.stdout

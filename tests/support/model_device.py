@@ -2,6 +2,7 @@
 
 import hashlib
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from firmware_bridge.calls.methods import CallStatus, Method
@@ -35,6 +36,7 @@ class ModelDevice:
     inferred: int = 0
     chunks: int = 0
     is_powered: bool = True
+    compute: Callable[[bytes, bytes], bytes] = computed
     _parts: dict[bytes, bytearray] = field(default_factory=dict)
     _open: bytes = b""
     _request: bytearray = field(default_factory=bytearray)
@@ -123,7 +125,7 @@ class ModelDevice:
         status = CallStatus.OK if body[:8] in self.plans else CallStatus.NO_PLAN
         if self.manner == "failed":
             status = CallStatus.FAILED
-        outputs = computed(body[:8], body[8:])
+        outputs = self.compute(body[:8], body[8:])
         if self.manner == "wrong":
             outputs = outputs[::-1]
         elif self.manner == "garbage":

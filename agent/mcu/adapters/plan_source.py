@@ -1,5 +1,6 @@
 """A plan for a device: read, or made of a `.tflite` file by `selvedge convert`."""
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -9,8 +10,10 @@ from os import environ
 from pathlib import Path
 
 from agent.errors import ModelError
-from agent.runtime.adapters.model_file import read_model
-from agent.runtime.plan_file import PlanFile
+from agent.runtime.adapters.aot_cache import AotCache
+from agent.runtime.adapters.model_file import MAX_MODEL_BYTES, read_model
+from agent.runtime.plan_file import PlanFile, read_plan
+from broker.contract.version import VERSION
 
 TARGET = "portable"
 """Whose packing of constants a device's plans have."""
@@ -27,20 +30,38 @@ class DevicePlan:
     sha256: bytes
 
 
-def plan_of(path: str) -> DevicePlan:
+def plan_of(path: str, cache: Path | None = None, target: str = TARGET) -> DevicePlan:
     """Read a `.plan`, or convert a `.tflite`.
+
+    Args:
+        cache: a folder of ours that keeps what was converted.
+        target: whose packing of constants a converted plan has.
 
     Raises:
         ModelError: it is neither, or cannot be converted.
     """
     if not path.endswith(".tflite"):
         return _read(path, path)
+    data = _converted(path, target) if cache is None else _kept(path, target, AotCache(cache))
+    return DevicePlan(read_plan(data), hashlib.sha256(data).digest())
+
+
+def _kept(path: str, target: str, cache: AotCache) -> bytes:
+    key = "plan", VERSION, target, read_model(path, MAX_MODEL_BYTES).sha256
+    data = cache.get(*key)
+    if data is None:
+        data = _converted(path, target)
+        cache.put(data, *key)
+    return data
+
+
+def _converted(path: str, target: str) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
-        plan = str(Path(folder) / "model.plan")
-        words = [sys.executable, "-P", "-m", "selvedge", "convert", "--json", "--target", TARGET]
+        plan = Path(folder) / "model.plan"
+        words = [sys.executable, "-P", "-m", "selvedge", "convert", "--json", "--target", target]
         try:
             told = subprocess.run(
-                [*words, "--", path, plan],
+                [*words, "--", path, str(plan)],
                 capture_output=True,
                 env=environ | {"PYTHONPATH": _ROOT},
                 timeout=CONVERT_S,
@@ -50,7 +71,7 @@ def plan_of(path: str) -> DevicePlan:
             raise ModelError(f"model {path} was not converted in {CONVERT_S} s") from None
         if told.returncode:
             raise ModelError(_refusal(told.stdout) or f"model {path} cannot be converted")
-        return _read(plan, path)
+        return plan.read_bytes()
 
 
 def _read(path: str, name: str) -> DevicePlan:

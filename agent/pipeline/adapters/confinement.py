@@ -34,7 +34,7 @@ def confine(reach: Reach | None) -> str:
             holds.append(f"landlock {known}")
         except OSError as error:
             holds.append(f"no landlock ({error.strerror})")
-    if not reach.network and seccomp.restrict():
+    if not reach.network and seccomp.restrict(unix=reach.bridge):
         holds.append("seccomp")
     return f"confined by {', '.join(holds)}"
 

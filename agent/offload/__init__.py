@@ -1,0 +1,1 @@
+"""Inference on microcontrollers, with this machine to fall back on."""
