@@ -3,14 +3,13 @@
 #include "core/kernel.h"
 #include "kernels/dot_f32.h"
 #include "kernels/float_stage.h"
-#include "kernels/span.h"
+#include "kernels/shapes.h"
 
 static sv_status check(const sv_call *call) {
     const sv_conv2d_f32_parameters *p = sv_parameters(call);
     const sv_tensor *input = sv_input(call, 0);
     const sv_tensor *output = sv_output(call, 0);
-    if (!sv_are(call, SV_FLOAT32) || !sv_is_window(&p->window, input, output) || p->depth < 1 ||
-        input->dims[3] % p->depth != 0 || output->dims[3] % (input->dims[3] / p->depth) != 0) {
+    if (!sv_are(call, SV_FLOAT32) || !sv_is_conv2d(&p->window, input, output, p->depth)) {
         return SV_BAD_SHAPE;
     }
     const uint32_t area = (uint32_t)p->window.kernel_h * p->window.kernel_w;

@@ -2,7 +2,7 @@
 #include "core/kernel.h"
 #include "kernels/dot_s16.h"
 #include "kernels/output_stage_s16.h"
-#include "kernels/span.h"
+#include "kernels/shapes.h"
 
 enum { BLOCK = 16 };
 
@@ -10,9 +10,8 @@ static sv_status check(const sv_call *call) {
     const sv_depthwise_s16_parameters *p = sv_parameters(call);
     const sv_tensor *input = sv_input(call, 0);
     const sv_tensor *output = sv_output(call, 0);
-    if (!sv_are(call, SV_INT16) || !sv_is_window(&p->window, input, output) ||
-        p->depth_multiplier < 1 ||
-        (uint64_t)input->dims[3] * p->depth_multiplier != output->dims[3]) {
+    if (!sv_are(call, SV_INT16) ||
+        !sv_is_depthwise(&p->window, input, output, p->depth_multiplier)) {
         return SV_BAD_SHAPE;
     }
     const uint32_t area = (uint32_t)p->window.kernel_h * p->window.kernel_w;

@@ -2,7 +2,7 @@
  * A tap outside the picture counts as the zero point, as in conv2d_s8.c. */
 #include "core/kernel.h"
 #include "kernels/output_stage.h"
-#include "kernels/span.h"
+#include "kernels/shapes.h"
 
 enum { BLOCK = 16 };
 
@@ -10,9 +10,8 @@ static sv_status check(const sv_call *call) {
     const sv_depthwise_parameters *p = sv_parameters(call);
     const sv_tensor *input = sv_input(call, 0);
     const sv_tensor *output = sv_output(call, 0);
-    if (!sv_are_s8(call) || !sv_is_window(&p->window, input, output) ||
-        p->depth_multiplier < 1 ||
-        (uint64_t)input->dims[3] * p->depth_multiplier != output->dims[3]) {
+    if (!sv_are_s8(call) ||
+        !sv_is_depthwise(&p->window, input, output, p->depth_multiplier)) {
         return SV_BAD_SHAPE;
     }
     const uint32_t area = (uint32_t)p->window.kernel_h * p->window.kernel_w;

@@ -2,17 +2,12 @@
 #include "core/kernel.h"
 #include "kernels/dot_f32.h"
 #include "kernels/float_stage.h"
+#include "kernels/shapes.h"
 
 static sv_status check(const sv_call *call) {
     const sv_fully_connected_f32_parameters *p = sv_parameters(call);
-    if (!sv_are(call, SV_FLOAT32) || p->depth < 1 || p->depth > INT32_MAX || p->units < 1 ||
-        p->units > INT32_MAX) {
-        return SV_BAD_SHAPE;
-    }
-    const uint32_t inputs = sv_elements(sv_input(call, 0));
-    const uint32_t rows = inputs / p->depth;
-    if (inputs % p->depth != 0 ||
-        (uint64_t)rows * p->units != sv_elements(sv_output(call, 0))) {
+    if (!sv_are(call, SV_FLOAT32) || p->depth > INT32_MAX || p->units > INT32_MAX ||
+        !sv_is_fully_connected(call, p->units, p->depth)) {
         return SV_BAD_SHAPE;
     }
     if (!sv_has_constants(call, p->weights, (uint64_t)p->units * p->depth, 4)) {

@@ -2,16 +2,12 @@
 #include "core/kernel.h"
 #include "kernels/dot_s16.h"
 #include "kernels/output_stage_s16.h"
+#include "kernels/shapes.h"
 
 static sv_status check(const sv_call *call) {
     const sv_fully_connected_s16_parameters *p = sv_parameters(call);
-    if (!sv_are(call, SV_INT16) || p->depth < 1 || p->depth > SV_MAX_TERMS || p->units < 1) {
-        return SV_BAD_SHAPE;
-    }
-    const uint32_t inputs = sv_elements(sv_input(call, 0));
-    const uint32_t rows = inputs / p->depth;
-    if (inputs % p->depth != 0 ||
-        (uint64_t)rows * p->units != sv_elements(sv_output(call, 0))) {
+    if (!sv_are(call, SV_INT16) || p->depth > SV_MAX_TERMS ||
+        !sv_is_fully_connected(call, p->units, p->depth)) {
         return SV_BAD_SHAPE;
     }
     if (!sv_has_constants(call, p->weights, (uint64_t)p->units * p->depth, 1)) {

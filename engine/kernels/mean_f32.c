@@ -1,14 +1,12 @@
 /* MEAN and SUM, float32, over neighbouring dimensions: sums grow in the output, then are divided. */
 #include "core/checks.h"
 #include "core/kernel.h"
+#include "kernels/shapes.h"
 #include "selvedge/parameters.h"
 
 static sv_status check(const sv_call *call) {
     const sv_mean_f32_parameters *p = sv_parameters(call);
-    const uint64_t inputs = sv_elements(sv_input(call, 0));
-    const uint64_t outputs = sv_elements(sv_output(call, 0));
-    if (!sv_are(call, SV_FLOAT32) || p->count < 1 || (uint64_t)p->outer * p->inner != outputs ||
-        outputs * p->count != inputs) {
+    if (!sv_are(call, SV_FLOAT32) || !sv_is_reduction(call, p->outer, p->count, p->inner)) {
         return SV_BAD_SHAPE;
     }
     return p->divides <= 1 ? SV_OK : SV_BAD_PARAMETER;

@@ -3,6 +3,7 @@
 #include "core/kernel.h"
 #include "fixed_point/mbqm.h"
 #include "fixed_point/wrap.h"
+#include "kernels/shapes.h"
 #include "selvedge/parameters.h"
 
 /* Most int16 whose sum fits in int32. */
@@ -10,10 +11,8 @@ enum { MAX_COUNT = 1 << 16 };
 
 static sv_status check(const sv_call *call) {
     const sv_mean_parameters *p = sv_parameters(call);
-    const uint64_t inputs = sv_elements(sv_input(call, 0));
-    const uint64_t outputs = sv_elements(sv_output(call, 0));
-    if (!sv_are(call, SV_INT16) || p->count < 1 || p->count > MAX_COUNT ||
-        (uint64_t)p->outer * p->inner != outputs || outputs * p->count != inputs) {
+    if (!sv_are(call, SV_INT16) || p->count > MAX_COUNT ||
+        !sv_is_reduction(call, p->outer, p->count, p->inner)) {
         return SV_BAD_SHAPE;
     }
     return p->multiplier >= 0 && sv_is_shift(p->shift) ? SV_OK : SV_BAD_PARAMETER;

@@ -4,6 +4,7 @@
 #include "fixed_point/mbqm.h"
 #include "fixed_point/scale_f32.h"
 #include "fixed_point/wrap.h"
+#include "kernels/shapes.h"
 #include "selvedge/parameters.h"
 
 /* Most int8, less a zero point, whose sum fits in int32. */
@@ -11,10 +12,8 @@ enum { MAX_COUNT = 1 << 23 };
 
 static sv_status check(const sv_call *call) {
     const sv_mean_parameters *p = sv_parameters(call);
-    const uint64_t inputs = sv_elements(sv_input(call, 0));
-    const uint64_t outputs = sv_elements(sv_output(call, 0));
-    if (!sv_are_s8(call) || p->count < 1 || p->count > MAX_COUNT ||
-        (uint64_t)p->outer * p->inner != outputs || outputs * p->count != inputs) {
+    if (!sv_are_s8(call) || p->count > MAX_COUNT ||
+        !sv_is_reduction(call, p->outer, p->count, p->inner)) {
         return SV_BAD_SHAPE;
     }
     const int is_factor = call->plan->rounding == SV_ROUND_SINGLE

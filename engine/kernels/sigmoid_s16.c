@@ -1,4 +1,4 @@
-/* LOGISTIC and TANH, int16 to int16 of scale 1/32768, by one table: tanh(x) = 2 logistic(2x) - 1. */
+/* LOGISTIC and TANH, int16 to int16 of scale 1/32768; tanh(x) = 2 logistic(2x) - 1: one table. */
 #include "core/checks.h"
 #include "core/kernel.h"
 #include "fixed_point/wrap.h"
