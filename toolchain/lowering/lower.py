@@ -39,6 +39,7 @@ def lower(model: Model, settings: Settings | None = None) -> Plan:
         replace(
             _tensor(graph.tensors[index], layout.tensors.get(index), constants),
             is_uint8_outside=index in made.were_uint8,
+            name=_name(graph, index),
         )
         for index in used
     )
@@ -85,6 +86,12 @@ def _used(graph: Graph, steps: Mapping[int, Step]) -> list[int]:
     for step in steps.values():
         found |= {*step.inputs, step.output}
     return sorted(found)
+
+
+def _name(graph: Graph, index: int) -> str:
+    """Inside, one of the names that a converter joined when it fused operators says enough."""
+    name = graph.tensors[index].name
+    return name if index in (*graph.inputs, *graph.outputs) else name.partition(";")[0]
 
 
 def _tensor(tensor: Tensor, offset: int | None, constants: ConstantPool) -> PlanTensor:
