@@ -1,6 +1,5 @@
 """Runtime `wasmtime`: machine code with bounds, for 64-bit systems."""
 
-import platform
 import threading
 import time
 from pathlib import Path
@@ -9,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from agent.errors import ModelError, UnavailableError
-from agent.runtime.adapters.aot_cache import AotCache
 from agent.runtime.adapters.installed import version
+from agent.runtime.adapters.machine_code import machine_code, one_line
 from agent.runtime.engine_model import EngineModel, Slot
 from agent.runtime.protocol import RuntimeInfo
 from agent.runtime.wasm.sealed import INTERFACE, OPTIONAL, SealedModule
@@ -18,12 +17,6 @@ from agent.runtime.wasm.table import Placed, describe
 
 TICKS = 4
 """A run may take so many ticks of the clock of deadlines; at most one more passes unseen."""
-_OPTIONS: dict[str, Any] = {
-    "wasm_threads": False,
-    "wasm_multi_memory": False,
-    "wasm_memory64": False,
-    "wasm_relaxed_simd": False,  # its answers differ from machine to machine
-}
 
 
 class WasmtimeModel(EngineModel):
@@ -41,16 +34,12 @@ class WasmtimeModel(EngineModel):
         try:
             import wasmtime
         except (ImportError, RuntimeError, OSError) as error:
-            raise UnavailableError(f"wasmtime cannot be imported: {_line(error)}") from None
+            raise UnavailableError(f"wasmtime cannot be imported: {one_line(error)}") from None
         self._failures = (wasmtime.WasmtimeError, wasmtime.Trap)
         self._deadline_s = deadline_s
         try:
-            config = wasmtime.Config()
-            options = _OPTIONS | {"epoch_interruption": deadline_s is not None}
-            for name, value in options.items():
-                setattr(config, name, value)
-            engine = wasmtime.Engine(config)
-            compiled, origin = _compiled(wasmtime, engine, module, (sha256, repr(options)), cache)
+            options = {"epoch_interruption": deadline_s is not None}
+            engine, compiled, origin = machine_code(wasmtime, module, sha256, options, cache)
             self._store = wasmtime.Store(engine)
             self._store.set_limits(
                 memory_size=module.memory_bytes, instances=1, memories=1, tables=1
@@ -58,7 +47,7 @@ class WasmtimeModel(EngineModel):
             self._wind()
             instance = wasmtime.Instance(self._store, compiled, [])
         except self._failures as error:
-            raise ModelError(f"the runtime refuses the module: {_line(error)}") from None
+            raise ModelError(f"the runtime refuses the module: {one_line(error)}") from None
         exports: Any = instance.exports(self._store)
         self._functions = {
             name: exports[name] for name in INTERFACE | OPTIONAL if name in module.module.exports
@@ -85,7 +74,7 @@ class WasmtimeModel(EngineModel):
         try:
             return int(self._functions[name](self._store, *arguments))
         except self._failures as error:
-            line = _line(error)
+            line = one_line(error)
             if line == "interrupt":
                 line = f"it ran for more than {self._deadline_s:g} s"
             raise ModelError(f"the runtime failed: {line}") from None
@@ -105,40 +94,6 @@ class _Ticker(threading.Thread):
             self._engine.increment_epoch()
 
 
-def _compiled(
-    wasmtime: Any, engine: Any, module: SealedModule, words: tuple[str, ...], cache: Path | None
-) -> tuple[Any, str]:
-    """The module as machine code, and where that comes from, for people."""
-    kept = AotCache(cache)
-    key = (*words, version("wasmtime"), platform.machine(), _processor())
-    if code := kept.get(*key):
-        try:
-            return wasmtime.Module.deserialize(engine, code), "from the cache"
-        except wasmtime.WasmtimeError:
-            pass  # of another processor or version after all: it is made anew
-    found = wasmtime.Module(engine, module.core)
-    if kept.is_usable:
-        kept.put(bytes(found.serialize()), *key)
-        return found, "compiled"
-    return found, "compiled, not kept"
-
-
-def _processor() -> str:
-    """What the processor can; machine code is made for just that."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return platform.processor()
-    return "\n".join(sorted({line for line in lines if line.startswith(("flags", "Features"))}))
-
-
 def _slot(memory: memoryview, placed: Placed) -> Slot:
     start, end = placed.address, placed.address + placed.record.bytes
     return Slot(placed.record, np.frombuffer(memory[start:end], np.uint8))
-
-
-def _line(error: BaseException) -> str:
-    """The last line of a complaint, which names the trap or the fault."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    last = lines[-1] if lines else type(error).__name__
-    return last.partition("wasm trap: ")[2][:300] or last[:300]

@@ -1,6 +1,7 @@
 """What a module must be before a runtime sees it: closed on all sides, and with our interface.
 
-docs/reference/module.md specifies the interface, docs/explain/sealed.md gives the reasons.
+docs/reference/module.md specifies that of models, docs/reference/train-abi.md that of trainers,
+docs/explain/sealed.md gives the reasons.
 """
 
 import json
@@ -9,21 +10,35 @@ from typing import Any
 
 from agent.errors import ModelError
 from agent.runtime.wasm import sections as s
-from agent.runtime.wasm.module import I32, PAGE_BYTES, V128, Module, Segment, read_module
+from agent.runtime.wasm.module import F32, I32, PAGE_BYTES, V128, Module, Segment, read_module
 
 MAX_MEMORY_BYTES = 256 << 20
 """Of one module; its memory is all that it can ever have."""
 MAX_LABEL_BYTES = 4096
 MAX_NAME = 128
 _FUNCTION, _MEMORY = 0, 2
-INTERFACE: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
+Functions = dict[str, tuple[tuple[int, ...], tuple[int, ...]]]
+"""Types of parameters and results by name."""
+INTERFACE: Functions = {
     "sv_abi": ((), (I32,)),
     "sv_input": ((I32,), (I32,)),
     "sv_output": ((I32,), (I32,)),
     "sv_invoke": ((), (I32,)),
     "sv_describe": ((), (I32,)),
 }
-OPTIONAL: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {"sv_reset": ((), (I32,))}
+OPTIONAL: Functions = {"sv_reset": ((), (I32,))}
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """What a module exports beside its memory; `noun` says what it is then."""
+
+    noun: str
+    needed: Functions
+    optional: Functions
+
+
+MODEL = Interface("model", INTERFACE, OPTIONAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +49,7 @@ class SealedModule:
         data: the whole file.
         core: the file without its custom sections.
         memory_bytes: what its memory has, at its start and for ever.
-        has_reset: it exports `sv_reset`.
+        optional: those optional functions that it exports.
         target: the build of the engine, by the module's own label; empty if it does not say.
         macs: multiply-accumulates of one run, likewise; None if it does not say.
     """
@@ -44,16 +59,21 @@ class SealedModule:
     module: Module
     segments: tuple[Segment, ...]
     memory_bytes: int
-    has_reset: bool
+    optional: frozenset[str]
     target: str
     macs: int | None
 
+    @property
+    def has_reset(self) -> bool:
+        """It is a model with variables."""
+        return "sv_reset" in self.optional
 
-def seal(data: bytes) -> SealedModule:
+
+def seal(data: bytes, interface: Interface = MODEL) -> SealedModule:
     """Check everything in a module but its code.
 
     Raises:
-        ModelError: it is damaged, wants something of its host, or is no model; the text says what.
+        ModelError: it is damaged, wants something of its host, or lacks the interface.
     """
     sections, custom = s.split(data)
     if s.IMPORT in sections:
@@ -69,7 +89,7 @@ def seal(data: bytes) -> SealedModule:
         module,
         tuple(module.data),
         _memory_bytes(module),
-        _check_interface(module),
+        _check_interface(module, interface),
         str(label.get("target", ""))[:16],
         macs if isinstance(macs, int) and not isinstance(macs, bool) and macs > 0 else None,
     )
@@ -98,20 +118,26 @@ def _memory_bytes(module: Module) -> int:
     return least * PAGE_BYTES
 
 
-def _check_interface(module: Module) -> bool:
-    """Check the exports; return whether the optional one is there."""
+def _check_interface(module: Module, interface: Interface) -> frozenset[str]:
+    """Check the exports; return those of the optional ones that are there."""
+    noun = interface.noun
     if module.exports.get("memory", (None, 0))[0] != _MEMORY:
-        raise ModelError("is no model: it does not export its memory as 'memory'")
-    for name, (parameters, results) in (INTERFACE | OPTIONAL).items():
-        if name not in module.exports and name in OPTIONAL:
+        raise ModelError(f"is no {noun}: it does not export its memory as 'memory'")
+    for name, (parameters, results) in (interface.needed | interface.optional).items():
+        if name not in module.exports and name in interface.optional:
             continue
         kind, index = module.exports.get(name, (None, 0))
         if kind != _FUNCTION:
-            raise ModelError(f"is no model: it does not export the function {name}")
+            raise ModelError(f"is no {noun}: it does not export the function {name}")
         found = module.functions[index]
         if (found.parameters, found.results) != (parameters, results):
-            raise ModelError(f"is no model: {name} takes or returns something else than i32")
-    return "sv_reset" in module.exports
+            wanted = _words(results)
+            raise ModelError(f"is no {noun}: {name} takes or returns something else than {wanted}")
+    return frozenset(interface.optional.keys() & module.exports.keys())
+
+
+def _words(results: tuple[int, ...]) -> str:
+    return {I32: "i32", F32: "i32 and f32"}[results[0]] if results else "nothing"
 
 
 def _label(data: bytes, place: tuple[int, int] | None) -> dict[str, Any]:

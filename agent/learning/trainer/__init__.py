@@ -1,0 +1,1 @@
+"""Training code in a child process that can see nothing but what it is handed."""

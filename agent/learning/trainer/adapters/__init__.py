@@ -1,0 +1,1 @@
+"""Both ends of the pipe, the runtimes behind it, and the walls around them."""
