@@ -219,6 +219,33 @@ def test_a_broker_that_lacks_chunks_is_asked_ever_less_often_and_then_given_up()
     assert rig.subscribed == set()
 
 
+def test_patience_is_whole_again_after_a_chunk():
+    rig = Rig()
+    rig.link(up=True)
+    rig.coming.clear()
+    for _ in range(4):
+        rig.wait()
+        kept = rig.coming.pop()
+        rig.coming.clear()
+    rig.feed(kept)
+    assert rig.download.due_ms - rig.now_ms == Limits().stall_ms
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_a_new_link_is_asked_for_everything_at_once(told):
+    """Also where the loss of the old link was not noticed."""
+    rig = Rig()
+    rig.link(up=True)
+    if told:
+        rig.link(up=False)
+        assert rig.download.due_ms is None
+    rig.subscribed, rig.coming = set(), []
+    rig.link(up=True)
+    assert rig.subscribed == {0, 1, 2}
+    rig.finish()
+    assert rig.download.state is State.DONE
+
+
 def test_a_timer_that_comes_early_changes_nothing():
     rig = Rig()
     rig.link(up=True)

@@ -1,6 +1,7 @@
 """Codecs that send every parameter: error bounds, exact sums, and refusals of hostile bytes."""
 
 import itertools
+import struct
 
 import numpy as np
 import pytest
@@ -8,12 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from broker.contract.federated.codecs.bits import fractions
 from broker.contract.federated.codecs.choose import codec_of
 from broker.contract.federated.codecs.codec import FRACTION_BITS, MAX_VALUE
 from broker.contract.federated.codecs.spec import BLOCK, CodecOptions, CodecSpec, most_bytes
 from broker.contract.federated.errors import CodecError
 from broker.contract.federated.slices import Cut
 from broker.contract.federated.update import MAX_EXAMPLES
+from tests.support import codec_reference
 
 DENSE = [
     CodecSpec("f32"),
@@ -74,6 +77,11 @@ def test_stochastic_rounding_is_unbiased_and_nearest_is_not(name):
     assert abs(mean - 0.3) < 5 * deviation
     nearest = CodecSpec(name, CodecOptions(rounding="nearest"))
     assert through(nearest, vector, cut)[1:BLOCK].max() < 1e-6
+
+
+def test_what_is_added_before_rounding_down_lies_evenly_within_one():
+    words = struct.unpack("<1000H", codec_reference.stream(5, 3, "round", 2000))
+    assert fractions(5, 3, 1000).tolist() == [(word + 0.5) / 65536 for word in words]
 
 
 @each

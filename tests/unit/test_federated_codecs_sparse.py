@@ -216,6 +216,28 @@ def test_positions_survive_and_nothing_shorter_or_longer_does(length, data):
             unpack_positions(packed[:-1], length, count, "x")
 
 
+def as_bytes(lows: list[int], highs: list[int]) -> bytes:
+    parts = (np.packbits(np.array(bits, np.uint8), bitorder="little") for bits in (lows, highs))
+    return b"".join(part.tobytes() for part in parts)
+
+
+def test_positions_that_repeat_or_leave_a_trace_behind_them_are_refused():
+    """Two of a hundred: five low bits each, then five bits of unary."""
+    three, four = [1, 1, 0, 0, 0], [0, 0, 1, 0, 0]
+    assert unpack_positions(as_bytes(three + four, [1, 1]), 100, 2, "x").tolist() == [3, 4]
+    assert unpack_positions(as_bytes(four + three, [1, 0, 1]), 100, 2, "x").tolist() == [4, 35]
+    for lows, highs in (
+        (three + three, [1, 1]),
+        (four + three, [1, 1]),
+        ([*three, *four, 0, 0, 0, 0, 0, 1], [1, 1]),
+        (three + four, [1, 1, 1]),
+        (three + four, [1, 0]),
+        ([*three, 0, 0, 1, 0, 0], [1, 0, 0, 0, 1]),
+    ):
+        with pytest.raises(CodecError):
+            unpack_positions(as_bytes(lows, highs), 100, 2, "x")
+
+
 @given(st.integers(1, 300), st.data())
 @settings(max_examples=300)
 def test_any_bytes_are_ascending_positions_or_refused(length, data):

@@ -83,6 +83,13 @@ def test_what_nobody_confirms_is_sent_again_ever_less_often():
     assert waits == [10_000, 20_000, 40_000, 80_000, 160_000, 300_000, 300_000]
 
 
+def test_a_flush_that_is_told_twice_waits_no_longer():
+    machine = started(*UPLOADING, w.Flushed(ONE))
+    due_ms = machine.due_ms
+    machine.handle(w.Flushed(ONE), 5_000)
+    assert machine.due_ms == due_ms
+
+
 def test_retries_of_a_fleet_are_spread():
     chance = random.Random(1)
     waits = []
