@@ -17,6 +17,7 @@ from broker.adapters.private_broker import RunningBroker
 from broker.adapters.tcp_proxy import TcpProxy
 from broker.demo import recipe
 from broker.demo.adapters.agents import AgentProcess
+from broker.demo.adapters.board import EmulatedBoard
 from broker.demo.adapters.wasm_model import module_of, runtimes
 from broker.demo.adapters.watcher import Watcher
 from broker.demo.tally import Stream, Tally, report
@@ -42,16 +43,22 @@ class Demo:
         self._broker_url = broker_url
         self._say = say
         self._agents: list[AgentProcess] = []
+        self._board: recipe.Board | None = None
 
     def run(self) -> dict[str, Any]:
         """Play everything and return the figures; nothing is left running or lying about."""
         began = time.monotonic()
         with ExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="selvedge-demo-")))
+            emulated = EmulatedBoard()
+            stack.callback(emulated.stop)
             broker = self._start_broker(stack)
             address = _address_of(self._broker_url or self._current.url)
             made = self._train()
             models = self._write_models(folder, made.model)
+            self._board = emulated.with_plan(folder / "digits.plan", made.model, self._say)
+            if self._board is not None:
+                models[recipe.MCU] = models["tflite"]
             tally = Tally(
                 {
                     Stream(device, recipe.pipeline_of(runtime)): share.labels.tolist()
@@ -137,7 +144,7 @@ class Demo:
                 images.write_bytes(recipe.images_file(share))
                 config = folder / f"{device}.toml"
                 config.write_text(
-                    recipe.config_toml(self._models_of(device, models), str(images)),
+                    recipe.config_toml(self._models_of(device, models), str(images), self._board),
                     encoding="utf-8",
                 )
                 url = f"mqtt://127.0.0.1:{port}"
@@ -263,6 +270,9 @@ class Demo:
                 f"{same} of {both} digits of {self._devices[0]} got the same label under"
                 f" {', '.join(names[:-1])} and {names[-1]}",
             )
+        if self._board is not None:
+            there, total = tally.on_mcu(Stream(self._devices[0], recipe.pipeline_of(recipe.MCU)))
+            self._say("mcu", f"{there} of {total} were computed there, the others by this machine")
         for line in report(tally):
             self._say("", line)
         peak = max(map(tally.device_rss_bytes, self._devices), default=0)

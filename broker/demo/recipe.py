@@ -13,6 +13,7 @@ SEED = 7
 RATE_HZ = 25.0
 THRESHOLD_BEFORE = 0.5
 THRESHOLD_AFTER = 0.8
+MCU = "mcu"
 HEAD = """\
 metrics_interval_s = 1.0
 
@@ -55,9 +56,23 @@ def pipeline_of(runtime: str) -> str:
     return f"digits-{runtime}"
 
 
-def config_toml(models: Mapping[str, str], images: str) -> str:
+@dataclass(frozen=True)
+class Board:
+    """A microcontroller's port, and the plan for it."""
+
+    port: str
+    plan: str
+
+
+def config_toml(models: Mapping[str, str], images: str, board: Board | None = None) -> str:
     """The configuration file of one agent; `models` holds a model's path for each runtime."""
-    return HEAD + "".join(_pipeline(name, path, images) for name, path in models.items())
+    text = HEAD + "".join(_pipeline(name, path, images) for name, path in models.items())
+    if board is None or MCU not in models:
+        return text
+    return text + (
+        f"\n[pipelines.{pipeline_of(MCU)}.mcu]\nplan = {json.dumps(board.plan)}\n"
+        f"\n[mcus.board]\nport = {json.dumps(board.port)}\n"
+    )
 
 
 def _pipeline(runtime: str, model: str, images: str) -> str:

@@ -95,6 +95,11 @@ class Tally:
             for stream, labels in self.truth.items()
         )
 
+    def on_mcu(self, stream: Stream) -> tuple[int, int]:
+        """How many results a microcontroller computed, and how many there are."""
+        results = self.results.get(stream, {}).values()
+        return sum(result.mcu is not None for result in results), len(results)
+
     def accuracy(self) -> float:
         """Share of the answers whose first label is right."""
         right = answered = 0

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from agent.runtime.adapters.installed import available
 from broker.demo.adapters import wasm_model
+from broker.demo.adapters.board import EmulatedBoard
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -23,11 +24,22 @@ def test_the_demo_runs_the_same_digits_under_every_runtime():
     assert told.returncode == 0, told.stderr
     tree = json.loads(told.stdout)
     here = {found.runtime for found in available()}
-    assert set(tree["runtimes"]) == here & {"tflite", "wasmtime", "wasm3"}
+    assert set(tree["runtimes"]) - {"host"} == (here & {"tflite", "wasmtime", "wasm3"}) | {"mcu"}
     assert {"wasm3", "wasmtime"} & set(tree["runtimes"])
     assert (tree["lost"], tree["same_labels"]) == (0, True)
     assert tree["accuracy"] > 0.95
     assert "digits of demo-1 got the same label under tflite" in told.stderr
+
+
+def test_without_an_emulator_one_line_says_so(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    told = []
+    emulated = EmulatedBoard()
+    assert emulated.with_plan(tmp_path / "x.plan", b"", lambda *line: told.append(line)) is None
+    emulated.stop()
+    ((topic, line),) = told
+    assert topic == "mcu"
+    assert line.startswith("without a microcontroller: qemu-system-arm is not installed; apt")
 
 
 def test_without_pywasm3_one_line_says_so(monkeypatch):

@@ -1,4 +1,4 @@
-"""The demo's model as a wasm module, and which runtimes of this machine take it."""
+"""The demo's model as a wasm module and as a plan, and which runtimes of this machine take it."""
 
 import sys
 from importlib.util import find_spec
@@ -21,6 +21,15 @@ def module_of(model: bytes) -> bytes:
     """
     plan = to_plan(model, CHOICES)
     return to_module(plan, load(CHOICES.target), "digits", CHOICES, macs_of(model))
+
+
+def plan_of(model: bytes) -> bytes:
+    """Convert the model for microcontrollers.
+
+    Raises:
+        ToolchainError: it cannot be converted.
+    """
+    return to_plan(model, Choices(rounding="single", target="portable"))
 
 
 def runtimes() -> tuple[list[str], list[str]]:
