@@ -27,4 +27,7 @@ uint32_t sv_plan_output(const void *plan, uint32_t number);
 const sv_tensor *sv_plan_tensor(const void *plan, uint32_t number);
 void *sv_plan_data(const void *plan, void *arena, uint32_t tensor);
 
+/* Whose packing of constants this build has kernels for, beside the portable one: an sv_target. */
+extern const uint8_t sv_kernel_target;
+
 #endif
