@@ -1,6 +1,6 @@
 """Builds the firmware for a board with its compiler; results are cached by what went in.
 
-`python firmware_bridge/firmware/build.py [BOARD] [--crashes] [--kernels portable]` names the image.
+`python firmware_bridge/firmware/build.py [BOARD] [--with f32] [--crashes]` names the image.
 `mps2-an386` needs Debian's `gcc-arm-none-eabi`, `posix` the machine's own `cc`.
 """
 
@@ -11,6 +11,7 @@ import shlex
 import subprocess
 import sys
 import tempfile
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,6 +33,8 @@ class Board:
     Attributes:
         compiler: its name, or the environment variable that overrides it.
         kernels: the engine's list of kernels, in `engine/targets`.
+        fast: how kernels are optimized.
+        small: how all else is, and portable kernels that the list has better ones for.
     """
 
     folder: str
@@ -41,6 +44,8 @@ class Board:
     flags: tuple[str, ...]
     linking: tuple[str, ...]
     remedy: str
+    fast: str = "-O1"
+    small: str = "-O1"
 
 
 BOARDS = {
@@ -50,9 +55,11 @@ BOARDS = {
         compiler="arm-none-eabi-gcc",
         kernels="cortex_m",
         flags=(
-            *("-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16", "-O2"),
+            *("-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16"),
             *("-fno-tree-loop-distribute-patterns", "-pedantic"),
         ),
+        fast="-O2",
+        small="-Os",
         linking=(
             *("-nostartfiles", "-nostdlib", "-Wl,--gc-sections", "-Wl,--no-warn-rwx-segments"),
             *("-T", str(FIRMWARE / "port/mps2_an386/board.ld")),
@@ -64,11 +71,13 @@ BOARDS = {
         image="firmware",
         compiler="cc",
         kernels="portable",
-        flags=("-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"),
+        flags=("-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"),
         linking=("-fsanitize=address,undefined",),
         remedy="apt install gcc",
     ),
 }
+FAMILIES = ("f32", "s16")
+"""Networks of other types than int8; an image has their kernels only if it is asked for."""
 COUNTING_MS_TICKS = 25_000 * 100
 PARTS = ("link", "calls", "store", "runner", "text")
 
@@ -79,6 +88,7 @@ def build(
     crashes: bool = False,
     counting: bool = False,
     kernels: str | None = None,
+    families: Collection[str] = (),
     cache: Path = CACHE,
 ) -> Path:
     """Build a board's image unless it is in the cache; returns its path.
@@ -87,6 +97,7 @@ def build(
         crashes: build in the method that crashes on purpose; for tests.
         counting: for an emulator that counts instructions, whose time runs ahead of ours.
         kernels: another of the engine's lists of kernels.
+        families: of `FAMILIES`, what the image can run beside int8 networks.
 
     Raises:
         BuildError: there is no compiler, or it refused the sources.
@@ -99,7 +110,16 @@ def build(
     flags = [*WARNINGS, *board.flags, f"-I{FIRMWARE}", f"-I{ENGINE}", f"-I{ENGINE / 'include'}"]
     flags += ["-DSV_WITH_CRASHES"] if crashes else []
     flags += [f"-DBOARD_MS_TICKS={COUNTING_MS_TICKS}"] if counting else []
-    words = [*compiler, _version(compiler, board), *flags, *board.linking, kernels]
+    flags += [f"-DSV_WITHOUT_{one.upper()}" for one in FAMILIES if one not in families]
+    words = [
+        *compiler,
+        _version(compiler, board),
+        *flags,
+        *board.linking,
+        board.fast,
+        board.small,
+        kernels,
+    ]
     target = cache / _digest(words, board) / board.image
     if target.exists():
         return target
@@ -109,14 +129,27 @@ def build(
         _write_engine_hash(folder)
         objects = []
         for number, source in enumerate(_sources(board, kernels)):
-            mode = ("-std=c99",) if name == "posix" else FREESTANDING
+            mode: tuple[str, ...] = ("-std=c99",) if name == "posix" else FREESTANDING
+            mode += (board.fast if _is_fast(source, kernels) else board.small,)
             made = folder / f"{number}-{source.stem}.o"
             arguments = [*mode, *flags, f"-I{folder}", "-c", str(source), "-o", str(made)]
             _run([*compiler, *arguments], board)
             objects.append(str(made))
         image = folder / board.image
         own = () if name == "posix" else ("-lc", "-lgcc")
-        _run([*compiler, *board.flags, *board.linking, *objects, *own, "-o", str(image)], board)
+        _run(
+            [
+                *compiler,
+                *board.flags,
+                board.small,
+                *board.linking,
+                *objects,
+                *own,
+                "-o",
+                str(image),
+            ],
+            board,
+        )
         image.replace(target)
     return target
 
@@ -126,6 +159,11 @@ def _sources(board: Board, kernels: str) -> list[Path]:
     folders += [ENGINE / "core", ENGINE / "kernels", ENGINE / "kernels" / kernels]
     found = [path for folder in folders for path in sorted(folder.glob("*.c"))]
     return [*found, *sorted(FIRMWARE.glob("*.c")), ENGINE / "targets" / f"{kernels}.c"]
+
+
+def _is_fast(source: Path, kernels: str) -> bool:
+    is_kernel = ENGINE / "kernels" in source.parents
+    return is_kernel and not (source.parent / kernels / source.name).exists()
 
 
 def _write_engine_hash(folder: Path) -> None:
@@ -165,10 +203,22 @@ if __name__ == "__main__":
     parser.add_argument("--crashes", action="store_true", help="can crash on purpose; for tests")
     parser.add_argument("--counting", action="store_true", help="for QEMU with -icount")
     parser.add_argument("--kernels", help="another list of the engine's kernels")
+    parser.add_argument(
+        "--with",
+        dest="families",
+        choices=FAMILIES,
+        action="append",
+        default=[],
+        help="also run networks of float32, or with int16 activations; may be repeated",
+    )
     asked = parser.parse_args()
     try:
         path = build(
-            asked.board, crashes=asked.crashes, counting=asked.counting, kernels=asked.kernels
+            asked.board,
+            crashes=asked.crashes,
+            counting=asked.counting,
+            kernels=asked.kernels,
+            families=asked.families,
         )
         sys.stdout.write(f"{path}\n")
     except BuildError as error:

@@ -46,6 +46,7 @@ void sv_firmware_start(const port_about *port) {
     about->arena_bytes = port->arena_bytes;
     about->store_bytes = port->store_bytes;
     about->clock_hz = port->tick_hz;
+    about->target = sv_kernel_target;
     about->has_fault = port->fault.kind != PORT_NO_FAULT;
     memcpy(about->engine, engine, sizeof engine);
     for (uint32_t i = 0; i < SV_BOARD_NAME && port->board[i] != 0; i++) {

@@ -61,6 +61,7 @@ class About:
 
     Attributes:
         plans: the first bytes of the sha256 of each plan that it holds.
+        target: whose packing of constants its kernels want; the number in the plan's header.
     """
 
     board: str = ""
@@ -70,6 +71,7 @@ class About:
     clock_hz: int = 0
     has_fault: bool = False
     plans: tuple[bytes, ...] = ()
+    target: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,7 @@ class Welcome:
             about.has_fault,
             len(plans),
             self.payload_bytes,
-            0,
+            about.target,
             self.nonce,
             self.boot_nonce,
             about.arena_bytes,
@@ -113,16 +115,28 @@ class Welcome:
         """
         if len(payload) < _WELCOME.size:
             raise RecordError(f"WELCOME of {len(payload)} bytes; at least {_WELCOME.size} are due")
-        version, window, fault, count, limit, _, nonce, boot, arena, store, clock, engine, board = (
-            _WELCOME.unpack_from(payload)
-        )
+        (
+            version,
+            window,
+            fault,
+            count,
+            limit,
+            kind,
+            nonce,
+            boot,
+            arena,
+            store,
+            clock,
+            engine,
+            board,
+        ) = _WELCOME.unpack_from(payload)
         if count > MAX_PLANS or len(payload) != _WELCOME.size + count * PLAN_ID_BYTES:
             raise RecordError(f"WELCOME of {len(payload)} bytes with {count} plans")
         _check_limits(window, limit)
         ids = payload[_WELCOME.size :]
         plans = tuple(ids[i : i + PLAN_ID_BYTES] for i in range(0, len(ids), PLAN_ID_BYTES))
         name = board.rstrip(b"\0").decode("ascii", "replace")
-        about = About(name, engine, arena, store, clock, bool(fault), plans)
+        about = About(name, engine, arena, store, clock, bool(fault), plans, kind)
         return cls(nonce, boot, window, limit, about, version)
 
 

@@ -84,7 +84,7 @@ static void say_welcome(sv_link *link, const uint8_t *hello, uint32_t window, ui
     payload[1] = (uint8_t)window;
     payload[2] = about->has_fault;
     payload[3] = about->plan_count;
-    uint8_t *at = sv_put16(sv_put16(payload + 4, limit), 0);
+    uint8_t *at = sv_put16(sv_put16(payload + 4, limit), about->target);
     memcpy(at, hello + 8, 4);
     at = sv_put32(at + 4, link->boot_nonce);
     at = sv_put32(sv_put32(sv_put32(at, about->arena_bytes), about->store_bytes), about->clock_hz);

@@ -25,6 +25,7 @@ typedef struct sv_about {
     uint8_t engine[8];
     uint8_t board[SV_BOARD_NAME];
     uint8_t has_fault;
+    uint8_t target; /* of the engine's kernels */
     uint8_t plan_count;
     uint8_t plans[SV_LINK_PLANS][SV_PLAN_ID];
 } sv_about;
