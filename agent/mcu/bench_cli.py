@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from agent.mcu.adapters.device import add_device, device, upload
-from agent.mcu.adapters.plan_source import plan_of
+from agent.mcu.adapters.plan_source import FIRMWARE, plan_for, plan_of
 from agent.mcu.operators import operators
 from broker.contract.outcome import Outcome
 from firmware_bridge.adapters.emulator import instructions
@@ -27,13 +27,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> Outcome:
     """Upload the plan and time it: instructions on the emulated board, milliseconds elsewhere."""
-    model = plan_of(arguments.model)
-    names = operators(model.plan.data)
+    model = plan_of(arguments.model, target=FIRMWARE)
     with device(arguments, counting=arguments.emulate) as attached:
+        about = attached.connect().about
+        model = plan_for(model, arguments.model, about.target)
         sizes = upload(attached, model)
         body = pack_bench(model.sha256, arguments.repeat)
         timing = Timing.unpack(attached.call(Method.BENCH, body, LONGEST_S))
-        about = attached.connect().about
+    names = operators(model.plan.data)
     tree: dict[str, Any] = {
         "model": arguments.model,
         "board": about.board,

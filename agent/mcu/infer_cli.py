@@ -8,7 +8,7 @@ from agent.infer.adapters.array_files import read_arrays, write_arrays
 from agent.infer.fit import fit
 from agent.infer.report import described, lines, named, output_name
 from agent.mcu.adapters.device import add_device, device, upload
-from agent.mcu.adapters.plan_source import plan_of
+from agent.mcu.adapters.plan_source import FIRMWARE, plan_for, plan_of
 from agent.mcu.tensors import pack, unpack
 from agent.pipeline.postprocess.dequantize import Dequantizer
 from broker.contract.outcome import Outcome
@@ -38,7 +38,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> Outcome:
     """Upload the plan, unless the device has it, and ask for one answer."""
-    model = plan_of(arguments.model)
+    model = plan_of(arguments.model, target=FIRMWARE)
     inputs = [record for _, record in model.plan.inputs]
     outputs = [record for _, record in model.plan.outputs]
     arrays = read_arrays(arguments.input)
@@ -47,10 +47,11 @@ def run(arguments: argparse.Namespace) -> Outcome:
     except ModelError as error:
         raise ModelError(f"input {arguments.input}: {error}") from None
     with device(arguments) as attached:
+        about = attached.connect().about
+        model = plan_for(model, arguments.model, about.target)
         upload(attached, model)
         reply = attached.call(Method.INFER, pack_infer(model.sha256, pack(inputs, fitted)))
         ticks, data = unpack_outputs(reply)
-        about = attached.connect().about
     results = unpack(outputs, data)
     if arguments.dequantize:
         results = [

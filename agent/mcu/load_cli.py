@@ -3,7 +3,7 @@
 import argparse
 
 from agent.mcu.adapters.device import add_device, device, upload
-from agent.mcu.adapters.plan_source import plan_of
+from agent.mcu.adapters.plan_source import FIRMWARE, plan_for, plan_of
 from broker.contract.outcome import Outcome
 
 
@@ -15,10 +15,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> Outcome:
     """Upload the plan, unless the device has it, and let the device check it."""
-    model = plan_of(arguments.model)
+    model = plan_of(arguments.model, target=FIRMWARE)
     with device(arguments) as attached:
-        sizes = upload(attached, model)
         welcome = attached.connect()
+        model = plan_for(model, arguments.model, welcome.about.target)
+        sizes = upload(attached, model)
     tree = {
         "model": arguments.model,
         "board": welcome.about.board,

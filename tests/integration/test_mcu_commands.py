@@ -79,6 +79,8 @@ def test_a_plan_is_loaded_once_and_found_again(capsys, port, plan):
     code, told, _ = mcu(capsys, "info", "--port", port)
     assert (code, told["board"]) == (0, "posix")
     assert told["plans"] == [tree["plan_sha256"][:16]]
+    code, again, _ = mcu(capsys, "load", KWS, "--port", port)
+    assert again["plan_sha256"] == tree["plan_sha256"], "converted for the kernels of that device"
     assert told["store_bytes"] - told["free_store_bytes"] >= tree["plan_bytes"]
 
 

@@ -16,7 +16,11 @@ from agent.runtime.plan_file import PlanFile, read_plan
 from broker.contract.version import VERSION
 
 TARGET = "portable"
-"""Whose packing of constants a device's plans have."""
+"""Whose packing of constants a plan has that any device runs."""
+TARGETS = {0: TARGET, 3: "cortex-m"}
+"""Targets by the number that a device tells."""
+FIRMWARE = "cortex-m"
+"""That of our firmware as it is built."""
 CONVERT_S = 120
 MAX_PLAN_BYTES = 16 << 20
 _ROOT = str(Path(__file__).resolve().parents[3])
@@ -24,10 +28,25 @@ _ROOT = str(Path(__file__).resolve().parents[3])
 
 @dataclass(frozen=True, slots=True)
 class DevicePlan:
-    """A plan to upload."""
+    """A plan to upload.
+
+    Attributes:
+        target: what it was converted for; empty if it came as a plan.
+    """
 
     plan: PlanFile
     sha256: bytes
+    target: str = ""
+
+
+def plan_for(model: DevicePlan, path: str, target: int) -> DevicePlan:
+    """The same model for the kernels that a device has, if it was converted for others.
+
+    Raises:
+        ModelError: it cannot be converted.
+    """
+    wanted = TARGETS.get(target, TARGET)
+    return plan_of(path, target=wanted) if model.target not in ("", wanted) else model
 
 
 def plan_of(path: str, cache: Path | None = None, target: str = TARGET) -> DevicePlan:
@@ -43,7 +62,7 @@ def plan_of(path: str, cache: Path | None = None, target: str = TARGET) -> Devic
     if not path.endswith(".tflite"):
         return _read(path, path)
     data = _converted(path, target) if cache is None else _kept(path, target, AotCache(cache))
-    return DevicePlan(read_plan(data), hashlib.sha256(data).digest())
+    return DevicePlan(read_plan(data), hashlib.sha256(data).digest(), target)
 
 
 def _kept(path: str, target: str, cache: AotCache) -> bytes:
