@@ -50,12 +50,6 @@ static inline v128_t wasm_f32x4_splat(float a) { SV_LANES(4, f32, a); }
 
 #define wasm_f32x4_const_splat(a) wasm_f32x4_splat(a)
 
-static inline v128_t wasm_v128_load32_splat(const void *memory) {
-    int32_t a;
-    memcpy(&a, memory, sizeof a);
-    return wasm_i32x4_splat(a);
-}
-
 static inline v128_t wasm_v128_load32_zero(const void *memory) {
     v128_t result = {{0}};
     memcpy(&result, memory, 4);
@@ -85,6 +79,7 @@ static inline v128_t sv_host_shuffle(v128_t a, v128_t b, int size, const int *la
 
 static inline v128_t wasm_v128_or(v128_t a, v128_t b) { SV_LANES(2, u64, a.u64[i] | b.u64[i]); }
 static inline v128_t wasm_v128_and(v128_t a, v128_t b) { SV_LANES(2, u64, a.u64[i] & b.u64[i]); }
+static inline v128_t wasm_v128_andnot(v128_t a, v128_t b) { SV_LANES(2, u64, a.u64[i] & ~b.u64[i]); }
 
 static inline v128_t wasm_v128_bitselect(v128_t a, v128_t b, v128_t mask) {
     SV_LANES(2, u64, (a.u64[i] & mask.u64[i]) | (b.u64[i] & ~mask.u64[i]));
@@ -120,16 +115,8 @@ static inline v128_t wasm_i32x4_shl(v128_t a, uint32_t count) {
     SV_LANES(4, u32, a.u32[i] << (count & 31u));
 }
 
-static inline v128_t wasm_i32x4_eq(v128_t a, v128_t b) {
-    SV_LANES(4, i32, a.i32[i] == b.i32[i] ? -1 : 0);
-}
-
 static inline v128_t wasm_i32x4_gt(v128_t a, v128_t b) {
     SV_LANES(4, i32, a.i32[i] > b.i32[i] ? -1 : 0);
-}
-
-static inline int wasm_i32x4_all_true(v128_t a) {
-    return a.i32[0] != 0 && a.i32[1] != 0 && a.i32[2] != 0 && a.i32[3] != 0;
 }
 
 static inline v128_t wasm_i16x8_extend_low_i8x16(v128_t a) { SV_LANES(8, i16, a.i8[i]); }
@@ -140,20 +127,6 @@ static inline v128_t wasm_i32x4_dot_i16x8(v128_t a, v128_t b) {
     SV_LANES(4, u32,
              (uint32_t)(a.i16[2 * i] * b.i16[2 * i]) +
                  (uint32_t)(a.i16[2 * i + 1] * b.i16[2 * i + 1]));
-}
-
-static inline v128_t wasm_i64x2_add(v128_t a, v128_t b) { SV_LANES(2, u64, a.u64[i] + b.u64[i]); }
-
-static inline v128_t wasm_u64x2_shr(v128_t a, uint32_t count) {
-    SV_LANES(2, u64, a.u64[i] >> (count & 63u));
-}
-
-static inline v128_t wasm_i64x2_extmul_low_i32x4(v128_t a, v128_t b) {
-    SV_LANES(2, i64, (int64_t)a.i32[i] * b.i32[i]);
-}
-
-static inline v128_t wasm_i64x2_extmul_high_i32x4(v128_t a, v128_t b) {
-    SV_LANES(2, i64, (int64_t)a.i32[i + 2] * b.i32[i + 2]);
 }
 
 static inline v128_t wasm_f32x4_convert_i32x4(v128_t a) { SV_LANES(4, f32, (float)a.i32[i]); }

@@ -6,6 +6,15 @@
 #include "kernels/add_s8.h"
 #include "kernels/simd128/scaling.h"
 
+/* 2^exponent, -126..127 */
+static float power_of_two(int32_t exponent) {
+    const union {
+        int32_t bits;
+        float value;
+    } power = {.bits = (exponent + 127) * (1 << 23)};
+    return power.value;
+}
+
 typedef struct job {
     sv_add_job exact; /* first: the context of its loop */
     float left, right; /* what one step of an input is in steps of the output */
@@ -17,16 +26,16 @@ typedef struct job {
  * next: 3 steps of the output's multiplication together. Float32 rounds eight times, at most
  * 2^-24 of what at most 511 steps of the inputs add up to. */
 static void open_double(job *j, const sv_add_parameters *p) {
-    const float output = (float)p->output_multiplier * sv_power_of_two(p->output_shift - 31);
-    const float left = (float)p->left_multiplier * sv_power_of_two(p->left_shift - 11);
-    const float right = (float)p->right_multiplier * sv_power_of_two(p->right_shift - 11);
+    const float output = (float)p->output_multiplier * power_of_two(p->output_shift - 31);
+    const float left = (float)p->left_multiplier * power_of_two(p->left_shift - 11);
+    const float right = (float)p->right_multiplier * power_of_two(p->right_shift - 11);
     const int is_small = p->left_shift <= 0 && p->right_shift <= 0 && p->output_shift <= 0;
     j->left = left * output;
     j->right = p->subtract ? -(right * output) : right * output;
     j->offset = -((float)j->exact.left_zero * j->left + (float)j->exact.right_zero * j->right);
     const float reach = 512 * (left + right) * output;
-    j->certain = is_small ? 0.5f - 3 * output - sv_power_of_two(p->output_shift - 1) -
-                                8 * sv_power_of_two(-24) * reach
+    j->certain = is_small ? 0.5f - 3 * output - power_of_two(p->output_shift - 1) -
+                                8 * power_of_two(-24) * reach
                           : -1.0f;
 }
 

@@ -98,7 +98,7 @@ static void pixel(const job *j, const sv_scaling *scaling, const int8_t *picture
             }
         }
         weights += 16 * j->pairs;
-        wasm_v128_store64_lane(output + c, sv_scale8_few(scaling, c, s.left, s.right), 0);
+        wasm_v128_store64_lane(output + c, sv_scale8(scaling, c, s.left, s.right), 0);
     }
 }
 
@@ -148,7 +148,7 @@ static void run(const sv_call *call) {
         const int32_t most = left < SV_PANEL ? left : SV_PANEL;
         /* No panel is shorter than a block. */
         count = left > most && left < most + SV_BLOCK ? most - SV_BLOCK : most;
-        sv_open_scaling(&scaling, &stage, first, count);
+        sv_open_scaling(&scaling, &stage, p->window.kernel_h * p->window.kernel_w, first, count);
         j.weights = (const int8_t *)sv_constant(call, p->weights) +
                     (ptrdiff_t)first / SV_BLOCK * j.pairs * 16;
         for (uint32_t n = 0; n < input->dims[0]; n++) {

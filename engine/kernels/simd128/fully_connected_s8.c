@@ -26,7 +26,7 @@ static void run(const sv_call *call) {
     sv_scaling scaling;
     for (int32_t first = 0; first < product.outputs; first += SV_PANEL) {
         const int32_t left = product.outputs - first;
-        sv_open_scaling(&scaling, &stage, first, left < SV_PANEL ? left : SV_PANEL);
+        sv_open_scaling(&scaling, &stage, product.terms, first, left < SV_PANEL ? left : SV_PANEL);
         sv_multiply_all(&product, &scaling, inputs, inputs + sv_input(call, 0)->bytes,
                         sv_write(call, sv_output(call, 0)));
     }

@@ -106,21 +106,18 @@ static inline void scale4(const sv_product *p, const sv_scaling *s, int32_t c, i
                           const v128_t sums[2 * SV_ROWS], int8_t *output, int is_sure) {
     const int32_t left = s->count - c;
     sv_scaled all[SV_ROWS];
-    const v128_t factor = wasm_v128_load(s->factor + c);
-    const v128_t factor_end = wasm_v128_load(s->factor + c + 4);
-    all[0] = sv_scale8_fast(s, factor, factor_end, sums[0], sums[1]);
-    all[1] = sv_scale8_fast(s, factor, factor_end, sums[2], sums[3]);
-    all[2] = sv_scale8_fast(s, factor, factor_end, sums[4], sums[5]);
-    all[3] = sv_scale8_fast(s, factor, factor_end, sums[6], sums[7]);
+    const sv_factors factors = sv_load_factors(s, c);
+    all[0] = sv_scale8_fast(s, &factors, sums[0], sums[1], is_sure);
+    all[1] = sv_scale8_fast(s, &factors, sums[2], sums[3], is_sure);
+    all[2] = sv_scale8_fast(s, &factors, sums[4], sums[5], is_sure);
+    all[3] = sv_scale8_fast(s, &factors, sums[6], sums[7], is_sure);
     const v128_t far = wasm_f32x4_pmax(wasm_f32x4_pmax(all[0].far, all[1].far),
                                        wasm_f32x4_pmax(all[2].far, all[3].far));
     const v128_t far_end = wasm_f32x4_pmax(wasm_f32x4_pmax(all[0].far_end, all[1].far_end),
                                            wasm_f32x4_pmax(all[2].far_end, all[3].far_end));
-    const v128_t doubt = sv_doubt(s, c, far), doubt_end = sv_doubt(s, c + 4, far_end);
-    if (!is_sure && wasm_v128_any_true(wasm_v128_or(doubt, doubt_end))) {
+    if (!is_sure && sv_is_in_doubt(s, c, far, far_end)) {
         for (int32_t r = 0; r < count; r++) {
-            store(p, output, r, left,
-                  sv_exact8(s, c, sums[2 * r], sums[2 * r + 1], doubt, doubt_end));
+            store(p, output, r, left, sv_exact8(s, c, sums[2 * r], sums[2 * r + 1]));
         }
         return;
     }
@@ -155,7 +152,7 @@ static inline void multiply1(const sv_product *p, const sv_scaling *s, const int
         a = add_pair(a, x3, wasm_i16x8_load8x8(weights + 48));
         b = add_pair(b, x3, wasm_i16x8_load8x8(weights + 56));
     }
-    sv_store8(output, s->count - c, sv_scale8_few(s, c, a, b));
+    sv_store8(output, s->count - c, sv_scale8(s, c, a, b));
 }
 
 static void take_rows(const sv_product *p, const int8_t *rows, ptrdiff_t stride, sv_runs runs,

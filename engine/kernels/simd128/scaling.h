@@ -1,8 +1,13 @@
-/* The output stage for eight channels at a time.
+/* The output stage for eight channels at a time, in float32.
  *
- * A float32 product comes close to the exact result: it is the result, unless it lies so near to
- * the middle of two whole numbers that one of the roundings may decide. Those few values are computed
- * anew by sv_to_s8. With single rounding the float32 product is the result. */
+ * Double rounding is one rounding with the middle moved. With t = x * multiplier, y the whole number
+ * next to t / 2^31, and e = -shift > 0, MBQM is floor(y / 2^e + 1 / 2) where y >= 0, and
+ * floor((y - 1) / 2^e + 1 / 2) where y < 0. So it is t / 2^(31 + e) plus 2^-(e + 1), or less where
+ * x < 0, rounded to the nearest whole number. Where x < 0 and y is 0, both give 0.
+ *
+ * Float32 comes close to that value: what it rounds to is the result, unless it lies so near to the
+ * middle of two whole numbers that errors may decide. Those few values are computed anew by
+ * sv_to_s8. With single rounding the float32 product is the result. */
 #ifndef SELVEDGE_SIMD128_SCALING_H
 #define SELVEDGE_SIMD128_SCALING_H
 
@@ -13,86 +18,86 @@
 /* Channels whose factors are made at once; a whole number of blocks. */
 enum { SV_BLOCK = 8, SV_PANEL = 128 };
 
-
 typedef struct sv_scaling {
     const sv_stage *stage;
-    int32_t first;  /* channel of element 0 */
-    int32_t count;  /* channels; behind them the factors are 0 up to the end of a block */
-    int32_t is_sure;   /* single rounding: products are the result */
-    int32_t are_exact; /* double rounding, and sv_exact4 can do all channels */
+    int32_t first;   /* channel of element 0 */
+    int32_t count;   /* channels; behind them the factors are 0 up to the end of a block */
+    int32_t is_sure; /* single rounding, and no channel is lost: no value is in doubt */
     v128_t to_zero_point; /* int32: what the bits of 1.5 * 2^23 + z are greater than z + zero point */
     v128_t low;           /* int8 */
     v128_t high;
     int32_t bias[SV_PANEL];
     float factor[SV_PANEL];
-    float certain[SV_PANEL]; /* how far from a whole number a product may be and be believed */
-    int32_t multiplier[SV_PANEL];
-    float power[SV_PANEL]; /* 2^shift */
+    float nudge[SV_PANEL];   /* how far the middle is moved */
+    float certain[SV_PANEL]; /* how far from a whole number a value may be and be believed */
 } sv_scaling;
 
-/* 2^exponent, -126..127 */
-static inline float sv_power_of_two(int32_t exponent) {
-    const union {
-        int32_t bits;
-        float value;
-    } power = {.bits = (exponent + 127) * (1 << 23)};
-    return power.value;
-}
+/* What four channels are scaled with. */
+typedef struct sv_opened {
+    v128_t factor, nudge, certain;
+    v128_t is_lost; /* channels that float32 cannot do */
+} sv_opened;
 
-/* Factors and bounds of four channels with double rounding, at element `i`; returns whether
- * sv_exact4 can do them.
- *
- * With y = x * multiplier * 2^-31 and e = -shift, MBQM gives the whole number next to
- * round(y) * 2^-e, which is at most 2^-(e+1) away from the exact product y * 2^-e. Below 512, which
- * is all that does not saturate, three roundings to float32 add less than 2^-13; half of 2^-12 is
- * left for sv_exact4, which is asked for eight channels if one of them is in doubt. */
-static inline int sv_open_double4(sv_scaling *s, int32_t i, const sv_i32 *multipliers,
-                                  const int8_t *shifts) {
-    const v128_t multiplier = wasm_v128_load(multipliers);
+/* Below 256, which is all that does not saturate, four roundings to float32 add up to 2^-14 at most.
+ * Shifts to the left may wrap. */
+static inline sv_opened sv_open_double4(const sv_i32 *multipliers, const int8_t *shifts) {
+    const v128_t none = wasm_i32x4_splat(0);
     const v128_t shift =
         wasm_i32x4_extend_low_i16x8(wasm_i16x8_extend_low_i8x16(wasm_v128_load32_zero(shifts)));
     const v128_t power =
         wasm_i32x4_shl(wasm_i32x4_add(shift, wasm_i32x4_splat(127)), 23); /* 2^shift */
-    const v128_t scaled = wasm_f32x4_mul(wasm_f32x4_convert_i32x4(multiplier), power);
-    const v128_t certain = wasm_f32x4_sub(wasm_f32x4_splat(0.5f - 0x1p-12f),
-                                          wasm_f32x4_mul(power, wasm_f32x4_splat(0.5f)));
-    const v128_t is_zero = wasm_i32x4_eq(multiplier, wasm_i32x4_splat(0));
-    const v128_t is_fine = wasm_v128_and(wasm_i32x4_gt(shift, wasm_i32x4_splat(-15)),
-                                         wasm_i32x4_gt(wasm_i32x4_splat(0), shift));
-    wasm_v128_store(s->multiplier + i, multiplier);
-    wasm_v128_store(s->factor + i, wasm_f32x4_mul(scaled, wasm_f32x4_splat(0x1p-31f)));
-    wasm_v128_store(s->power + i, wasm_v128_bitselect(wasm_f32x4_splat(1.0f), power, is_zero));
-    wasm_v128_store(s->certain + i,
-                    wasm_v128_bitselect(wasm_f32x4_splat(0.5f), certain, is_zero));
-    return wasm_i32x4_all_true(wasm_v128_or(is_fine, is_zero));
+    const v128_t scaled =
+        wasm_f32x4_mul(wasm_f32x4_convert_i32x4(wasm_v128_load(multipliers)), power);
+    return (sv_opened){
+        .factor = wasm_f32x4_mul(scaled, wasm_f32x4_splat(0x1p-31f)),
+        .nudge = wasm_v128_and(wasm_f32x4_mul(power, wasm_f32x4_splat(0.5f)),
+                               wasm_i32x4_gt(none, shift)),
+        .certain = wasm_f32x4_splat(0.5f - 0x1p-13f),
+        .is_lost = wasm_i32x4_gt(shift, none),
+    };
 }
 
-/* The same with both roundings; with single rounding no product is in doubt. */
-static inline void sv_open_scaling4(sv_scaling *s, int32_t i, const sv_i32 *bias,
+/* No product is in doubt. */
+static inline sv_opened sv_open_single4(const sv_i32 *factors) {
+    const v128_t none = wasm_i32x4_splat(0);
+    return (sv_opened){wasm_v128_load(factors), none, wasm_f32x4_splat(1.0f), none};
+}
+
+/* Where sums, of which none is farther than `reach` from the bias, could become 2^22 and more, adding
+ * 1.5 * 2^23 would not leave whole numbers: as all that is lost, they are always in doubt. */
+static inline void sv_open_scaling4(sv_scaling *s, int32_t i, float reach, const sv_i32 *biases,
                                     const sv_i32 *multiplier, const int8_t *shift) {
-    wasm_v128_store(s->bias + i, wasm_v128_load(bias));
-    if (s->is_sure) {
-        wasm_v128_store(s->factor + i, wasm_v128_load(multiplier)); /* bits of float32 */
-    } else {
-        s->are_exact &= sv_open_double4(s, i, multiplier, shift);
-    }
+    const v128_t bias = wasm_v128_load(biases);
+    const sv_opened o = s->stage->rounding == SV_ROUND_SINGLE ? sv_open_single4(multiplier)
+                                                              : sv_open_double4(multiplier, shift);
+    const v128_t farthest = wasm_f32x4_add(wasm_f32x4_abs(wasm_f32x4_convert_i32x4(bias)),
+                                           wasm_f32x4_splat(reach));
+    const v128_t most = wasm_f32x4_mul(farthest, o.factor);
+    const v128_t is_lost =
+        wasm_v128_or(o.is_lost, wasm_f32x4_gt(most, wasm_f32x4_splat(0x1p22f - 0x1p10f)));
+    wasm_v128_store(s->bias + i, bias);
+    wasm_v128_store(s->factor + i, wasm_v128_andnot(o.factor, is_lost));
+    wasm_v128_store(s->nudge + i, wasm_v128_andnot(o.nudge, is_lost));
+    wasm_v128_store(s->certain + i,
+                    wasm_v128_bitselect(wasm_f32x4_splat(-1.0f), o.certain, is_lost));
+    s->is_sure &= !wasm_v128_any_true(is_lost);
 }
 
-/* The channels first..first+count-1, at most SV_PANEL. */
-static inline void sv_open_scaling(sv_scaling *s, const sv_stage *stage, int32_t first,
-                                   int32_t count) {
+/* The channels first..first+count-1, at most SV_PANEL, whose sums have this many products. */
+static inline void sv_open_scaling(sv_scaling *s, const sv_stage *stage, int32_t terms,
+                                   int32_t first, int32_t count) {
+    const float reach = (float)terms * 16384.0f;
     s->stage = stage;
     s->first = first;
     s->count = count;
     s->is_sure = stage->rounding == SV_ROUND_SINGLE;
-    s->are_exact = !s->is_sure;
     s->to_zero_point = wasm_i32x4_splat(0x4b400000 - stage->zero_point);
     s->low = wasm_i8x16_splat((int8_t)(stage->low + stage->zero_point));
     s->high = wasm_i8x16_splat((int8_t)(stage->high + stage->zero_point));
     int32_t i = 0;
     for (; i + 4 <= count; i += 4) {
         const int32_t c = first + i;
-        sv_open_scaling4(s, i, stage->bias + c, stage->multiplier + c, stage->shift + c);
+        sv_open_scaling4(s, i, reach, stage->bias + c, stage->multiplier + c, stage->shift + c);
     }
     if (i < count) { /* what lies behind the last channel is not ours to read */
         sv_i32 bias[4] = {0}, multiplier[4] = {0};
@@ -102,12 +107,12 @@ static inline void sv_open_scaling(sv_scaling *s, const sv_stage *stage, int32_t
             multiplier[k] = stage->multiplier[first + i + k];
             shift[k] = stage->shift[first + i + k];
         }
-        sv_open_scaling4(s, i, bias, multiplier, shift);
+        sv_open_scaling4(s, i, reach, bias, multiplier, shift);
         i += 4;
     }
     if (i % SV_BLOCK != 0) {
         static const sv_i32 none[4] = {0};
-        sv_open_scaling4(s, i, none, none, (const int8_t *)none);
+        sv_open_scaling4(s, i, reach, none, none, (const int8_t *)none);
     }
 }
 
@@ -130,42 +135,9 @@ static inline v128_t sv_narrow8(v128_t left, v128_t right, v128_t low, v128_t hi
     return sv_narrow16(words, words, low, high);
 }
 
-/* MBQM of four sums. SRDHM is y = (x * multiplier + 2^30) >> 31 in 64 bits. RDBPOT, halves away from
- * zero, is the whole number next to (y + (y < 0 ? -1 : 0) + 0.5) * 2^shift, which never is a half.
- * Where x < 0 and y is not, both signs give 0. float32 holds all of it, unless it is far out of
- * range, with shifts -14..-1; with smaller ones it is as near as the product was. */
-static inline v128_t sv_exact4(const sv_scaling *s, int32_t channel, v128_t sums) {
-    const v128_t multiplier = wasm_v128_load(s->multiplier + channel);
-    const v128_t nudge = wasm_i64x2_const(1 << 30, 1 << 30);
-    const v128_t low = wasm_i64x2_add(wasm_i64x2_extmul_low_i32x4(sums, multiplier), nudge);
-    const v128_t high = wasm_i64x2_add(wasm_i64x2_extmul_high_i32x4(sums, multiplier), nudge);
-    const v128_t y =
-        wasm_i32x4_shuffle(wasm_u64x2_shr(low, 31), wasm_u64x2_shr(high, 31), 0, 2, 4, 6);
-    const v128_t below = wasm_i32x4_add(y, wasm_i32x4_shr(sums, 31));
-    const v128_t middle = wasm_f32x4_add(wasm_f32x4_convert_i32x4(below), wasm_f32x4_splat(0.5f));
-    const v128_t value = wasm_f32x4_mul(middle, wasm_v128_load(s->power + channel));
-    v128_t far;
-    return sv_round4(value, s->to_zero_point, &far);
-}
-
-/* Which of four channels sv_exact4 cannot do when they are in doubt. */
-static inline v128_t sv_is_beyond(const sv_scaling *s, int32_t channel, v128_t doubt) {
-    const v128_t power = wasm_v128_load(s->power + channel);
-    const v128_t beyond = wasm_v128_or(wasm_f32x4_gt(wasm_f32x4_splat(0x1p-14f), power),
-                                       wasm_f32x4_gt(power, wasm_f32x4_splat(0.5f)));
-    return wasm_v128_and(beyond, doubt);
-}
-
 /* The exact way, for eight sums that hold the bias. */
 static __attribute__((noinline)) v128_t sv_exact8(const sv_scaling *s, int32_t channel,
-                                                  v128_t left, v128_t right, v128_t doubt,
-                                                  v128_t doubt_right) {
-    const v128_t beyond = wasm_v128_or(sv_is_beyond(s, channel, doubt),
-                                       sv_is_beyond(s, channel + 4, doubt_right));
-    if (!wasm_v128_any_true(beyond)) {
-        return sv_narrow8(sv_exact4(s, channel, left), sv_exact4(s, channel + 4, right), s->low,
-                          s->high);
-    }
+                                                  v128_t left, v128_t right) {
     int32_t sums[SV_BLOCK];
     int8_t outputs[2 * SV_BLOCK] = {0};
     wasm_v128_store(sums, left);
@@ -177,53 +149,67 @@ static __attribute__((noinline)) v128_t sv_exact8(const sv_scaling *s, int32_t c
     return wasm_v128_load(outputs);
 }
 
-/* Eight outputs before the clamp, and how far their products were from whole numbers. */
+/* What scales eight channels. */
+typedef struct sv_factors {
+    v128_t factor, factor_end, nudge, nudge_end;
+} sv_factors;
+
+static inline sv_factors sv_load_factors(const sv_scaling *s, int32_t channel) {
+    return (sv_factors){
+        wasm_v128_load(s->factor + channel),
+        wasm_v128_load(s->factor + channel + 4),
+        wasm_v128_load(s->nudge + channel),
+        wasm_v128_load(s->nudge + channel + 4),
+    };
+}
+
+/* Eight outputs before the clamp, and how far their values were from whole numbers. */
 typedef struct sv_scaled {
     v128_t words;
     v128_t far;
     v128_t far_end;
 } sv_scaled;
 
-static inline sv_scaled sv_scale8_fast(const sv_scaling *s, v128_t factor, v128_t factor_end,
-                                       v128_t sums, v128_t sums_end) {
-    sv_scaled scaled;
+/* Four sums that hold the bias as values to be rounded; `is_sure` is a constant. */
+static inline v128_t sv_value4(v128_t factor, v128_t nudge, v128_t sums, int is_sure) {
     const v128_t value = wasm_f32x4_mul(wasm_f32x4_convert_i32x4(sums), factor);
-    const v128_t value_end = wasm_f32x4_mul(wasm_f32x4_convert_i32x4(sums_end), factor_end);
+    const v128_t sign = wasm_v128_and(value, wasm_f32x4_splat(-0.0f));
+    return is_sure ? value : wasm_f32x4_add(value, wasm_v128_or(nudge, sign));
+}
+
+static inline sv_scaled sv_scale8_fast(const sv_scaling *s, const sv_factors *f, v128_t sums,
+                                       v128_t sums_end, int is_sure) {
+    sv_scaled scaled;
+    const v128_t value = sv_value4(f->factor, f->nudge, sums, is_sure);
+    const v128_t value_end = sv_value4(f->factor_end, f->nudge_end, sums_end, is_sure);
     scaled.words =
         wasm_i16x8_narrow_i32x4(sv_round4(value, s->to_zero_point, &scaled.far),
                                 sv_round4(value_end, s->to_zero_point, &scaled.far_end));
     return scaled;
 }
 
-/* Which of four channels are too far from whole numbers to be believed. */
-static inline v128_t sv_doubt(const sv_scaling *s, int32_t channel, v128_t far) {
-    return wasm_f32x4_gt(far, wasm_v128_load(s->certain + channel));
+/* Whether one of eight channels is too far from whole numbers to be believed. */
+static inline int sv_is_in_doubt(const sv_scaling *s, int32_t channel, v128_t far,
+                                 v128_t far_end) {
+    const v128_t doubt = wasm_f32x4_gt(far, wasm_v128_load(s->certain + channel));
+    const v128_t doubt_end = wasm_f32x4_gt(far_end, wasm_v128_load(s->certain + channel + 4));
+    return wasm_v128_any_true(wasm_v128_or(doubt, doubt_end));
 }
 
 /* Eight sums that hold the bias, of channels `channel`..+7 counted from `first`, as int8 in the
  * lower half. */
 static inline v128_t sv_scale8(const sv_scaling *s, int32_t channel, v128_t sums,
                                v128_t sums_end) {
-    const sv_scaled scaled =
-        sv_scale8_fast(s, wasm_v128_load(s->factor + channel),
-                       wasm_v128_load(s->factor + channel + 4), sums, sums_end);
+    const sv_factors factors = sv_load_factors(s, channel);
     if (s->is_sure) {
-        return sv_narrow16(scaled.words, scaled.words, s->low, s->high);
+        const sv_scaled sure = sv_scale8_fast(s, &factors, sums, sums_end, 1);
+        return sv_narrow16(sure.words, sure.words, s->low, s->high);
     }
-    const v128_t doubt = sv_doubt(s, channel, scaled.far);
-    const v128_t doubt_end = sv_doubt(s, channel + 4, scaled.far_end);
-    if (wasm_v128_any_true(wasm_v128_or(doubt, doubt_end))) {
-        return sv_exact8(s, channel, sums, sums_end, doubt, doubt_end);
+    const sv_scaled scaled = sv_scale8_fast(s, &factors, sums, sums_end, 0);
+    if (sv_is_in_doubt(s, channel, scaled.far, scaled.far_end)) {
+        return sv_exact8(s, channel, sums, sums_end);
     }
     return sv_narrow16(scaled.words, scaled.words, s->low, s->high);
-}
-
-/* The same where float32 products often are in doubt: sums of few terms, which are scaled little. */
-static inline v128_t sv_scale8_few(const sv_scaling *s, int32_t channel, v128_t sums,
-                                   v128_t sums_end) {
-    return s->are_exact ? sv_narrow8(sv_exact4(s, channel, sums),
-                                     sv_exact4(s, channel + 4, sums_end), s->low, s->high)
-                        : sv_scale8(s, channel, sums, sums_end);
 }
 
 /* Store the lower `count` of eight int8; more than eight are eight. */
