@@ -5,6 +5,6 @@
 #define SV_OWN_KERNELS                                                                             \
     &sv_conv2d_f32_simd128, &sv_depthwise_conv2d_f32_simd128, &sv_fully_connected_f32_simd128,     \
     &sv_add_s8_simd128, &sv_conv2d_s8_simd128, &sv_depthwise_conv2d_s8_simd128,                    \
-    &sv_fully_connected_s8_simd128,
+    &sv_depthwise_3x3_s8_simd128, &sv_fully_connected_s8_simd128,
 
 #include "targets/portable.c"

@@ -24,6 +24,7 @@ NEVER = {Status.BAD_ARGUMENT}  # the program aligns its memory
 FAMILIES = {
     "conv": 60,
     "depthwise": 20,
+    "depthwise_3x3": 20,
     "fully_connected": 50,
     "grouped_conv": 10,
     "wide_conv": 10,

@@ -19,7 +19,7 @@ typedef struct job {
     sv_add_job exact; /* first: the context of its loop */
     float left, right; /* what one step of an input is in steps of the output */
     float offset;
-    float certain; /* how far from a whole number a result may be and be believed */
+    float certain; /* how far from a whole number a result may be and be believed, squared */
 } job;
 
 /* Each of the three multiplications rounds at most twice, by half a step of its own scale or of the
@@ -34,9 +34,9 @@ static void open_double(job *j, const sv_add_parameters *p) {
     j->right = p->subtract ? -(right * output) : right * output;
     j->offset = -((float)j->exact.left_zero * j->left + (float)j->exact.right_zero * j->right);
     const float reach = 512 * (left + right) * output;
-    j->certain = is_small ? 0.5f - 3 * output - power_of_two(p->output_shift - 1) -
-                                8 * power_of_two(-24) * reach
-                          : -1.0f;
+    const float certain = 0.5f - 3 * output - power_of_two(p->output_shift - 1) -
+                          8 * power_of_two(-24) * reach;
+    j->certain = is_small && certain > 0 ? certain * certain : -1.0f;
 }
 
 static inline v128_t widen_low(v128_t words) { return wasm_i32x4_extend_low_i16x8(words); }

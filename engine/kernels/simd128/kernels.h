@@ -7,6 +7,7 @@
 extern const sv_kernel sv_add_s8_simd128;
 extern const sv_kernel sv_conv2d_f32_simd128;
 extern const sv_kernel sv_conv2d_s8_simd128;
+extern const sv_kernel sv_depthwise_3x3_s8_simd128;
 extern const sv_kernel sv_depthwise_conv2d_f32_simd128;
 extern const sv_kernel sv_depthwise_conv2d_s8_simd128;
 extern const sv_kernel sv_fully_connected_f32_simd128;

@@ -29,7 +29,7 @@ typedef struct sv_scaling {
     int32_t bias[SV_PANEL];
     float factor[SV_PANEL];
     float nudge[SV_PANEL];   /* how far the middle is moved */
-    float certain[SV_PANEL]; /* how far from a whole number a value may be and be believed */
+    float certain[SV_PANEL]; /* how far from a whole number a value may be and be believed, squared */
 } sv_scaling;
 
 /* What four channels are scaled with. */
@@ -52,7 +52,7 @@ static inline sv_opened sv_open_double4(const sv_i32 *multipliers, const int8_t 
         .factor = wasm_f32x4_mul(scaled, wasm_f32x4_splat(0x1p-31f)),
         .nudge = wasm_v128_and(wasm_f32x4_mul(power, wasm_f32x4_splat(0.5f)),
                                wasm_i32x4_gt(none, shift)),
-        .certain = wasm_f32x4_splat(0.5f - 0x1p-13f),
+        .certain = wasm_f32x4_splat(0.25f - 0x1p-13f),
         .is_lost = wasm_i32x4_gt(shift, none),
     };
 }
@@ -116,11 +116,13 @@ static inline void sv_open_scaling(sv_scaling *s, const sv_stage *stage, int32_t
     }
 }
 
-/* Four float32 as whole numbers plus the zero point, and how far from whole numbers they were. */
+/* Four float32 as whole numbers plus the zero point, and how far from whole numbers they were,
+ * squared. */
 static inline v128_t sv_round4(v128_t values, v128_t to_zero_point, v128_t *far) {
     const v128_t magic = wasm_f32x4_splat(12582912.0f);
     const v128_t whole = wasm_f32x4_add(values, magic);
-    *far = wasm_f32x4_abs(wasm_f32x4_sub(values, wasm_f32x4_sub(whole, magic)));
+    const v128_t beyond = wasm_f32x4_sub(values, wasm_f32x4_sub(whole, magic));
+    *far = wasm_f32x4_mul(beyond, beyond);
     return wasm_i32x4_sub(whole, to_zero_point);
 }
 
@@ -136,18 +138,7 @@ static inline v128_t sv_narrow8(v128_t left, v128_t right, v128_t low, v128_t hi
 }
 
 /* The exact way, for eight sums that hold the bias. */
-static __attribute__((noinline)) v128_t sv_exact8(const sv_scaling *s, int32_t channel,
-                                                  v128_t left, v128_t right) {
-    int32_t sums[SV_BLOCK];
-    int8_t outputs[2 * SV_BLOCK] = {0};
-    wasm_v128_store(sums, left);
-    wasm_v128_store(sums + 4, right);
-    for (int32_t i = 0; i < SV_BLOCK && channel + i < s->count; i++) {
-        outputs[i] = sv_to_s8(s->stage, s->first + channel + i,
-                              sv_wrap_sub(sums[i], s->bias[channel + i]));
-    }
-    return wasm_v128_load(outputs);
-}
+v128_t sv_exact8(const sv_scaling *s, int32_t channel, v128_t left, v128_t right);
 
 /* What scales eight channels. */
 typedef struct sv_factors {
@@ -163,7 +154,7 @@ static inline sv_factors sv_load_factors(const sv_scaling *s, int32_t channel) {
     };
 }
 
-/* Eight outputs before the clamp, and how far their values were from whole numbers. */
+/* Eight outputs before the clamp, and how far their values were from whole numbers, squared. */
 typedef struct sv_scaled {
     v128_t words;
     v128_t far;
@@ -211,6 +202,13 @@ static inline v128_t sv_scale8(const sv_scaling *s, int32_t channel, v128_t sums
     }
     return sv_narrow16(scaled.words, scaled.words, s->low, s->high);
 }
+
+/* Most outputs that are scaled at once. */
+enum { SV_RUN = 8 };
+
+/* Store eight channels of outputs `pitch` apart, whose sums lie one behind the other. */
+void sv_scale_run(const sv_scaling *s, int32_t channel, v128_t sums[2 * SV_RUN + 2],
+                  int32_t count, int8_t *output, ptrdiff_t pitch);
 
 /* Store the lower `count` of eight int8; more than eight are eight. */
 static inline void sv_store8(int8_t *target, int32_t count, v128_t bytes) {

@@ -13,10 +13,14 @@ from numpy.typing import NDArray
 from toolchain.lowering.product import Packed, Product
 
 BLOCK = 8
-CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED = 32, 33, 34
+CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED, DEPTHWISE_3X3 = 32, 33, 34, 35
 ROWS = 4
 STACK_DEPTH = 768
 MAX_TAPS = 128
+PAIRS_3X3 = (0, 3, 1, 4, 2, 5, 9, 6, 7, 8)
+"""The two upper rows of each column, nothing and the first of the last row, its others."""
+LEAST_WIDTH_3X3 = 6
+"""Rows of fewer outputs gain nothing from a kernel that walks along them."""
 
 
 def convolution(product: Product) -> Packed | None:
@@ -40,9 +44,22 @@ def depthwise(product: Product) -> Packed | None:
     if product.weight_zero_point or not is_plain:
         return None
     weights = _padded(product.weights.reshape(taps, outputs), 0, 2)
+    is_row = _is_row_of_3x3(product)
+    if is_row:
+        weights = weights[list(PAIRS_3X3)]
     starts = [min(first, outputs - BLOCK) for first in range(0, outputs, BLOCK)]
     blocks = np.stack([weights[:, first : first + BLOCK] for first in starts])
-    return Packed(DEPTHWISE_CONV_2D, _in_pairs(blocks.transpose(0, 2, 1)))
+    layout = DEPTHWISE_3X3 if is_row else DEPTHWISE_CONV_2D
+    return Packed(layout, _in_pairs(blocks.transpose(0, 2, 1)))
+
+
+def _is_row_of_3x3(product: Product) -> bool:
+    """Whether the kernel for such windows takes it, and is the faster one."""
+    window = product.window
+    assert window is not None
+    sizes = (window.kernel_h, window.kernel_w, window.dilation_h, window.dilation_w)
+    is_taken = sizes == (3, 3, 1, 1) and window.stride_w <= 2 and window.pad_left <= 1
+    return is_taken and product.output_shape[2] >= LEAST_WIDTH_3X3
 
 
 def _rows(layout: int, weights: NDArray[Any]) -> Packed:
