@@ -55,7 +55,7 @@ def torch_epoch(name: str, examples: NDArray[Any], labels: NDArray[Any]) -> Epoc
     from torch import nn
 
     torch.set_num_threads(1)
-    networks = {
+    networks: dict[str, Callable[[], Any]] = {
         "head": lambda: nn.Linear(64, CLASSES),
         "cnn": lambda: nn.Sequential(
             *(nn.Conv2d(1, 8, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)),
