@@ -10,7 +10,7 @@ from time import sleep
 from types import FrameType
 
 from agent.errors import LinkError
-from agent.mcu.adapters.device import board
+from agent.mcu.adapters.device import add_image, board
 from agent.mcu.door import translated
 from agent.mcu.fault_words import Damage, parse
 from broker.contract.outcome import Outcome
@@ -26,6 +26,7 @@ class _StopError(Exception):
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `mcu emulate`."""
+    add_image(parser)
     parser.add_argument(
         "--fault",
         metavar="NAME=VALUE,…",
@@ -46,14 +47,14 @@ def run(arguments: argparse.Namespace) -> Outcome:
         signal.signal(number, _stop)
     try:
         with translated(), ExitStack() as stack:
-            _serve(stack, damage, as_json=arguments.json)
+            _serve(stack, arguments.image, damage, as_json=arguments.json)
     except _StopError:
         pass
     return Outcome()
 
 
-def _serve(stack: ExitStack, damage: Damage | None, *, as_json: bool) -> None:
-    emulator = stack.enter_context(board())
+def _serve(stack: ExitStack, image: str | None, damage: Damage | None, *, as_json: bool) -> None:
+    emulator = stack.enter_context(board(image))
     port = emulator.port
     carry: Callable[[], None] = partial(sleep, POLL_S)
     if damage is not None:

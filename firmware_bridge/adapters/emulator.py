@@ -57,8 +57,10 @@ class Emulator:
             )
         except FileNotFoundError:
             raise PortError(f"{PROGRAM} is not installed; apt install qemu-system-arm") from None
-        # Its threads wake each other for every byte: on one core that costs a third.
-        os.sched_setaffinity(self.pid, {max(os.sched_getaffinity(0))})
+        # Its threads wake each other for every byte: on one core that costs a third. Which core
+        # depends on the process, so that several boards do not starve each other on one.
+        cores = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(self.pid, {cores[self.pid % len(cores)]})
         try:
             self.port = self._find_port()
         except PortError:

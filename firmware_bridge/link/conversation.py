@@ -68,7 +68,7 @@ class Conversation:
             return None
         fragment = self._fragment(frame)
         if self.receiver.unanswered * 2 >= self.window:
-            self._acknowledge()
+            self.acknowledge()
         return fragment
 
     def _fragment(self, frame: Frame) -> Fragment:
@@ -97,10 +97,11 @@ class Conversation:
         for frame in self.sender.due(self.receiver.expected, now_ms):
             self._write(frame)
         if self.receiver.unanswered or self.receiver.wants_ack:
-            self._acknowledge()
+            self.acknowledge()
         return True
 
-    def _acknowledge(self) -> None:
+    def acknowledge(self) -> None:
+        """Say what is expected next."""
         self._write(Frame(FrameType.ACK, ack=self.receiver.expected))
 
     def _write(self, frame: Frame) -> None:

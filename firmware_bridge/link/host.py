@@ -28,6 +28,8 @@ from firmware_bridge.link.opening import (
 )
 
 HELLO_MS, HELLO_LATER_MS, EAGER_HELLOS = 200, 1000, 10
+SILENCE_MS = 1000
+"""A device that lost the session says so when it hears a frame: so it must hear one at times."""
 
 
 class State(Enum):
@@ -77,6 +79,7 @@ class Host:
     _hello: Hello | None = None
     _hellos: int = 0
     _hello_ms: int = 0
+    _said_ms: int = 0
     _conversation: Conversation | None = None
     _deframer: Deframer = field(default_factory=Deframer)
     _output: bytearray = field(default_factory=bytearray)
@@ -96,9 +99,11 @@ class Host:
     @property
     def next_ms(self) -> int | None:
         """When `poll` must be called at the latest."""
-        if self._conversation is not None:
-            return self._conversation.sender.expires_ms
-        return self._hello_ms
+        if self._conversation is None:
+            return self._hello_ms
+        expires_ms = self._conversation.sender.expires_ms
+        silence_ms = self._said_ms + SILENCE_MS
+        return silence_ms if expires_ms is None else min(expires_ms, silence_ms)
 
     def take_output(self) -> bytes:
         """Bytes to write to the port."""
@@ -125,9 +130,16 @@ class Host:
             self._say_hello(now_ms)
             return []
         if self._conversation.poll(now_ms):
+            self._break_silence(self._conversation, now_ms)
             return []
         self._limit_bytes = max(MIN_PAYLOAD_BYTES, self._conversation.payload_bytes // 2)
         return self._close(Cause.RETRIES, Reason.RETRIES, now_ms)
+
+    def _break_silence(self, conversation: Conversation, now_ms: int) -> None:
+        if now_ms - self._said_ms >= SILENCE_MS:
+            conversation.acknowledge()
+        if self._output:
+            self._said_ms = now_ms
 
     def _say_hello(self, now_ms: int) -> None:
         if self._hello is None:

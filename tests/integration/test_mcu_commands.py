@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +18,13 @@ from agent.mcu.adapters.image import image
 from agent.mcu.adapters.ports import ports
 from firmware_bridge.adapters.attached import Attached
 from firmware_bridge.adapters.bad_line import BadLine
+from firmware_bridge.adapters.serial_port import SerialPort
 from firmware_bridge.link.faults import FaultRates
 from tests.support.boards import firmware_process
 from tests.support.engine import MODELS, Micro
+from tests.support.small_models import conv_model, with_operator
 from toolchain.convert.convert import Choices, to_plan
+from toolchain.tflite.writer import write
 
 ROOT = Path(__file__).resolve().parents[2]
 KWS = str(MODELS / "kws_ref_model.tflite")
@@ -122,6 +126,12 @@ def test_a_port_has_the_name_that_stays(tmp_path, monkeypatch):
         (["load", "/none.tflite", "--port", "/dev/none"], 4, "no such file"),
         (["load", __file__, "--port", "/dev/none"], 4, "not a TFLite model"),
         (["emulate", "--fault", "fog=1"], 3, "'fog' is not one of"),
+        (["emulate", "--image", "/none.elf"], 6, "--image /none.elf: No such file"),
+        (["info", "--emulate", "--image", __file__], 6, "is no ELF file for ARM"),
+        (["info", "--port", "/dev/none", "--image", "x"], 3, "--image is for --emulate"),
+        (["info", "--port", "socket://127.0.0.1:1"], 5, "Connection refused"),
+        (["info", "--port", "gopher://x"], 5, "gopher"),
+        (["load", "/dev/null", "--port", "/dev/none"], 4, "/dev/null"),
     ],
 )
 def test_refusals_are_one_line(capsys, words, code, told):
@@ -129,6 +139,21 @@ def test_refusals_are_one_line(capsys, words, code, told):
     assert found == code
     assert told in tree["error"]
     assert err.count("\n") == 1
+
+
+def test_a_port_that_is_taken_is_named(capsys, port):
+    with closing(SerialPort(port)):
+        code, tree, err = mcu(capsys, "info", "--port", port)
+    assert (code, err.count("\n")) == (5, 1)
+    assert tree["error"].endswith("is in use by another program; only one may own it")
+
+
+def test_an_operator_that_is_not_supported_is_named(capsys, tmp_path):
+    model = with_operator(conv_model(), 2, name="LOG_SOFTMAX", options=None)
+    (tmp_path / "odd.tflite").write_bytes(write(model))
+    code, tree, err = mcu(capsys, "load", str(tmp_path / "odd.tflite"), "--port", "/dev/none")
+    assert (code, err.count("\n")) == (4, 1)
+    assert "LOG_SOFTMAX" in tree["error"]
 
 
 def test_an_input_that_does_not_fit_is_refused_before_anything_is_sent(capsys, tmp_path, plan):
@@ -162,7 +187,7 @@ def test_without_emulator_or_firmware_there_is_a_remedy(capsys, monkeypatch, tmp
     monkeypatch.setattr(device.emulator, "PROGRAM", "qemu-of-nobody")
     code, tree, _ = mcu(capsys, "info", "--emulate")
     assert (code, tree["error"].split("; ")[1]) == (6, "apt install qemu-system-arm")
-    with pytest.raises(device.UnavailableError, match="use a source tree"):
+    with pytest.raises(device.UnavailableError, match="name one with --image FILE"):
         image(bridge=tmp_path)
     carried = tmp_path / "images" / "mps2-an386.elf"
     carried.parent.mkdir()

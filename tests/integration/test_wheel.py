@@ -31,6 +31,8 @@ OURS = ("ziglang", "selvedge", "__editable__", "pip", "setuptools")
 TARGETS = sorted(f"toolchain/convert/engines/{target}.wasm" for target in wasm.ENGINES)
 LIBRARIES = sorted(f"agent/runtime/engines/libselvedge-{name}.so" for name in cross.MACHINES)
 
+IMAGES = [f"firmware_bridge/images/mps2-an386{kind}.elf" for kind in ("-counting", "")]
+
 
 def output_of(command, **settings):
     told = subprocess.run(command, capture_output=True, text=True, check=False, **settings)
@@ -105,6 +107,8 @@ def test_an_editable_install_fills_the_cache_of_its_tree(editable):
 
 def test_the_wheel_carries_every_engine_and_no_source_of_it(wheel):
     names = contents(wheel)
+    assert sorted(name for name in names if name.startswith("firmware_bridge/images/")) == IMAGES
+    assert [name for name in names if name.startswith("firmware_bridge/firmware/")] == []
     assert sorted(name for name in names if "/engines/" in name) == LIBRARIES + TARGETS
     assert [name for name in names if name.startswith(("engine/", "tests/", "setup"))] == []
     assert "toolchain/convert/cli.py" in names
@@ -172,6 +176,32 @@ def test_it_converts_inspects_and_infers_without_a_compiler(installed, tmp_path)
         words = ("--runtime", runtime, "--input", "x.npy", "--output", "y.npy")
         assert selvedge("infer", name, *words)["runtime"] == runtime
         assert (np.load(tmp_path / "y.npy") == expected).all()
+
+
+def test_it_emulates_a_board_without_a_compiler(installed, tmp_path):
+    one = case("conv", 0)
+    (tmp_path / "conv.tflite").write_bytes(one.model)
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "qemu-system-arm").symlink_to(shutil.which("qemu-system-arm"))
+    environment = {"PATH": str(tmp_path / "bin"), "HOME": str(tmp_path)}
+    for words in (["load"], ["bench"]):
+        command = [installed, "mcu", *words, "conv.tflite", "--emulate", "--json"]
+        assert (
+            json.loads(output_of(command, cwd=tmp_path, env=environment))["board"] == "mps2-an386"
+        )
+    images = next(installed.parents[1].glob("lib/*/site-packages/firmware_bridge/images"))
+    images.rename(tmp_path / "images")
+    command = [installed, "mcu", "info", "--emulate"]
+    settings = {"cwd": tmp_path, "env": environment, "capture_output": True, "text": True}
+    try:
+        told = subprocess.run(command, check=False, **settings)
+        given = [*command, "--image", str(tmp_path / "images" / "mps2-an386.elf"), "--json"]
+        assert json.loads(output_of(given, cwd=tmp_path, env=environment))["board"] == "mps2-an386"
+    finally:
+        (tmp_path / "images").rename(images)
+    assert told.returncode == 6
+    assert "name one with --image FILE" in told.stderr
+    assert told.stderr.count("\n") == 1
 
 
 def test_an_installation_without_engines_says_what_to_do(installed, tmp_path):

@@ -107,3 +107,16 @@ def test_a_dead_device_ends_the_session_after_five_expiries():
     host.send(1, b"are you there")
     line.run(lambda: len(told) == 2, limit_s=8)
     assert isinstance(told[1], Closed)
+
+
+def test_a_lost_reset_is_said_again_to_a_host_that_only_waits():
+    """All that it sent is acknowledged, and the answer never comes: no timer of delivery runs."""
+    nonces = count(1)
+    host, told = Host(lambda: next(nonces)), []
+    line = SerialLine(host, Device(7), told.append, lambda event: None)
+    line.run(lambda: len(told) == 1, limit_s=1)
+    host.send(1, b"what is it")
+    line.run(lambda: host.is_idle, limit_s=2)
+    line.ends = (host, Device(8))  # it restarts without a word
+    line.run(lambda: len(told) == 3, limit_s=4)
+    assert [type(event) for event in told] == [Opened, Closed, Opened]

@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 
 from tqdm import tqdm
 
-from agent.errors import UnavailableError
+from agent.errors import ConfigError, UnavailableError
 from agent.mcu.adapters.image import image
 from agent.mcu.adapters.plan_source import DevicePlan
 from agent.mcu.door import translated
@@ -27,7 +27,15 @@ def add_device(parser: argparse.ArgumentParser) -> None:
         "--port", metavar="URL", help="a device file, or a URL such as socket://HOST:PORT"
     )
     group.add_argument("--emulate", action="store_true", help="a board in QEMU, for this command")
+    add_image(parser)
     parser.add_argument("--baud", type=_baud, default=BAUD, metavar="N")
+
+
+def add_image(parser: argparse.ArgumentParser) -> None:
+    """Add what names the firmware of an emulated board."""
+    parser.add_argument(
+        "--image", metavar="FILE", help="firmware for the emulated board, instead of our own"
+    )
 
 
 @contextmanager
@@ -40,25 +48,28 @@ def device(arguments: argparse.Namespace, *, counting: bool = False) -> Iterator
     Raises:
         LinkError: nobody answers, or the port fails.
         UnavailableError: there is no emulator or no firmware for it.
+        ConfigError: an image for a device that is not emulated.
     """
+    if arguments.image is not None and not arguments.emulate:
+        raise ConfigError("--image is for --emulate; a device has its firmware in it")
     with ExitStack() as stack, translated():
         port = arguments.port
         if port is None:
-            port = stack.enter_context(board(counting=counting)).port
+            port = stack.enter_context(board(arguments.image, counting=counting)).port
         attached = stack.enter_context(Attached(SerialPort(port, arguments.baud)))
         attached.connect()
         yield attached
 
 
-def board(*, counting: bool = False) -> Emulator:
-    """Start the emulated board.
+def board(given: str | None = None, *, counting: bool = False) -> Emulator:
+    """Start the emulated board, with an image that is given or with ours.
 
     Raises:
         UnavailableError: there is no emulator or no firmware for it.
     """
     if not emulator.is_available():
         raise UnavailableError(f"{emulator.PROGRAM} is not installed; apt install qemu-system-arm")
-    return Emulator(image(counting=counting), counts_instructions=counting)
+    return Emulator(image(counting=counting, given=given), counts_instructions=counting)
 
 
 def upload(attached: Attached, model: DevicePlan) -> Sizes:
