@@ -9,19 +9,48 @@ enum { SV_TILE_ROWS = 4, SV_TILE_VECTORS = 2, SV_BLOCK = SV_TILE_VECTORS * SV_LA
 
 typedef sv_vector sv_tile[SV_TILE_ROWS][SV_TILE_VECTORS];
 
-/* Add the products of one number of each row with a row of the block. */
-SV_INLINE void sv_add_outer(const sv_f32 *numbers, ptrdiff_t stride, const sv_f32 *block,
-                            sv_tile sums, const int32_t rows, const int32_t vectors) {
+/* Add the products of one number for each row, in all lanes, with a row of the block. */
+SV_INLINE void sv_add_spread(const sv_vector numbers[], const sv_f32 *block, sv_tile sums,
+                             const int32_t rows, const int32_t vectors) {
     sv_vector columns[SV_TILE_VECTORS];
     SV_UNROLL for (int32_t v = 0; v < vectors; v++) {
         columns[v] = sv_load(block + v * SV_LANES);
     }
     SV_UNROLL for (int32_t r = 0; r < rows; r++) {
-        const sv_vector x = sv_spread(numbers[r * stride]);
         SV_UNROLL for (int32_t v = 0; v < vectors; v++) {
-            sums[r][v] += x * columns[v];
+            sums[r][v] += numbers[r] * columns[v];
         }
     }
+}
+
+/* The same for numbers that lie `stride` apart. */
+SV_INLINE void sv_add_outer(const sv_f32 *numbers, ptrdiff_t stride, const sv_f32 *block,
+                            sv_tile sums, const int32_t rows, const int32_t vectors) {
+    sv_vector spread[SV_TILE_ROWS];
+    SV_UNROLL for (int32_t r = 0; r < rows; r++) {
+        spread[r] = sv_spread(numbers[r * stride]);
+    }
+    sv_add_spread(spread, block, sums, rows, vectors);
+}
+
+/* The same for one lane of what was loaded of each row. */
+SV_INLINE void sv_add_lane(const sv_vector numbers[], const int32_t lane, const sv_f32 *block,
+                           sv_tile sums, const int32_t rows, const int32_t vectors) {
+    sv_vector spread[SV_TILE_ROWS];
+    SV_UNROLL for (int32_t r = 0; r < rows; r++) {
+        spread[r] = sv_spread_lane(numbers[r], lane);
+    }
+    sv_add_spread(spread, block, sums, rows, vectors);
+}
+
+/* The same for four neighbours, one for each row. */
+SV_INLINE void sv_add_four(sv_vector numbers, const sv_f32 *block, sv_tile sums,
+                           const int32_t vectors) {
+    sv_vector spread[SV_TILE_ROWS];
+    SV_UNROLL for (int32_t r = 0; r < SV_TILE_ROWS; r++) {
+        spread[r] = sv_spread_lane(numbers, r);
+    }
+    sv_add_spread(spread, block, sums, SV_TILE_ROWS, vectors);
 }
 
 /* Rows of `length` numbers that lie `stride` apart, times a block. */
@@ -30,8 +59,12 @@ SV_INLINE const sv_f32 *sv_add_products(const sv_f32 *numbers, ptrdiff_t stride,
                                         const int32_t vectors) {
     int32_t k = 0;
     for (; k + 4 <= length; k += 4, numbers += 4, block += 4 * vectors * SV_LANES) {
+        sv_vector here[SV_TILE_ROWS];
+        SV_UNROLL for (int32_t r = 0; r < rows; r++) {
+            here[r] = sv_load(numbers + r * stride);
+        }
         SV_UNROLL for (int32_t i = 0; i < 4; i++) {
-            sv_add_outer(numbers + i, stride, block + i * vectors * SV_LANES, sums, rows, vectors);
+            sv_add_lane(here, i, block + i * vectors * SV_LANES, sums, rows, vectors);
         }
     }
     for (; k < length; k++, numbers++, block += vectors * SV_LANES) {
@@ -61,7 +94,11 @@ SV_INLINE void sv_add_over_places(const sv_f32 *left, const sv_f32 *right, const
         const sv_f32 *numbers = left + line * places->line_left;
         const sv_f32 *block = right + line * places->line_right;
         for (int32_t pixel = places->pixels; pixel > 0; pixel--) {
-            sv_add_outer(numbers, 1, block, tile, rows, vectors);
+            if (rows == SV_TILE_ROWS) {
+                sv_add_four(sv_load(numbers), block, tile, vectors);
+            } else {
+                sv_add_outer(numbers, 1, block, tile, rows, vectors);
+            }
             numbers += pixel_left;
             block += pixel_right;
         }

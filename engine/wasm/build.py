@@ -38,7 +38,7 @@ TUNING = {
     # Loop strength reduction makes an addition of every constant offset of a load; more than -Os
     # changes only the size.
     "scalar": ("-Os", "-mllvm", "-disable-lsr"),
-    "trainer-scalar": ("-mllvm", "-disable-lsr"),  # a third less time under wasm3
+    "trainer-scalar": ("-Os", "-mllvm", "-disable-lsr"),
 }
 LINKING = (
     *("--no-entry", "--strip-all", "--export=__heap_base"),
