@@ -73,6 +73,16 @@ class PipelineConfig:
 
 
 @dataclass(frozen=True)
+class HomeAssistantConfig:
+    """Discovery by Home Assistant (docs/how-to/home-assistant.md)."""
+
+    enabled: bool = False
+    prefix: Annotated[
+        str, Pattern(PREFIX, "one to four levels of a-z 0-9 _ -"), Doc("as configured there")
+    ] = "homeassistant"
+
+
+@dataclass(frozen=True)
 class DeviceConfig:
     """Everything that can be configured on a device."""
 
@@ -86,6 +96,7 @@ class DeviceConfig:
     outbox: OutboxConfig = OutboxConfig()
     pipelines: Annotated[dict[Name, PipelineConfig], Length(32)] = field(default_factory=dict)
     mcus: Annotated[dict[Name, McuConfig], Length(16)] = field(default_factory=dict)
+    home_assistant: HomeAssistantConfig = HomeAssistantConfig()
 
 
 LOCAL_ONLY: tuple[tuple[str, ...], ...] = (

@@ -3,6 +3,7 @@
 from agent.config.device import remote_schema
 from agent.control import reports
 from agent.control.events import Action, Now, Publish, Readings
+from agent.control.home_assistant import discovery
 from agent.control.mcus import Microcontrollers
 from agent.control.pipelines import Pipelines
 from agent.control.reports import Counters, Identity
@@ -53,7 +54,7 @@ class Announcements:
         """How the device is, and of its microcontrollers those whose status changed."""
         message = reports.status(self._identity, self._pipelines, self._mcus, now)
         channel = StatusChannel(self._identity.device)
-        return [self._publish(channel, message), *self._microcontrollers()]
+        return [self._publish(channel, message), *self._changed()]
 
     def standing(self) -> list[object]:
         """Return what `status` would be made of: it is due when this changes."""
@@ -64,7 +65,7 @@ class Announcements:
         """The agent ends in good order."""
         message = reports.farewell(self._identity, now, error)
         channel = StatusChannel(self._identity.device)
-        return [*self._microcontrollers(), self._publish(channel, message)]
+        return [*self._changed(), self._publish(channel, message)]
 
     def metrics(
         self, outbox: Outbox, counters: Counters, readings: Readings, now: Now
@@ -84,18 +85,17 @@ class Announcements:
         if not payload or channel.mcu in self._mcus.statuses():
             return []
         self._retained.found(self._topics.topic(channel))
-        return self._microcontrollers()
+        return self._changed()
 
-    def _microcontrollers(self) -> list[Action]:
-        device = self._identity.device
-        return [
-            *self._retained.change(
-                {
-                    self._topics.topic(McuStatusChannel(device, name)): encode(status)
-                    for name, status in self._mcus.statuses().items()
-                }
-            )
-        ]
+    def _changed(self) -> list[Action]:
+        """What comes and goes: microcontrollers, and what Home Assistant is told."""
+        device, version = self._identity.device, self._identity.version
+        wanted = {
+            self._topics.topic(McuStatusChannel(device, name)): encode(status)
+            for name, status in self._mcus.statuses().items()
+        }
+        wanted |= discovery(device, version, self._topics, self._shadow.config)
+        return [*self._retained.change(wanted)]
 
     def _publish(self, channel: Channel, message: object) -> Publish:
         return Publish(self._topics.topic(channel), encode(message), retain=channel.retained)
