@@ -56,18 +56,19 @@ def measure(name: str, bridge_port: str, direct_port: str, folder: Path) -> dict
     ):
         try:
             direct.connect()
-            direct.upload(data, sha256)
             output_bytes = sum(record.bytes for _, record in plan.outputs)
             devices = BridgeDevices(path, data, sha256, output_bytes)
             engine = HostModel(plan)
             config = OffloadConfig(deadline_ms=1000)
             model = OffloadedModel(plan, devices, engine, engine, config, time.monotonic_ns)
-            return {"model": name, **compare(model, direct, sha256, bridge.pid)}
+            return {"model": name, **compare(model, direct, (data, sha256), bridge.pid)}
         finally:
             bridge.kill()
 
 
-def compare(model: OffloadedModel, direct: Attached, sha256: bytes, bridge: int) -> dict[str, Any]:
+def compare(
+    model: OffloadedModel, direct: Attached, plan: tuple[bytes, bytes], bridge: int
+) -> dict[str, Any]:
     """Run both ways, `INFERENCES` times; CPU is for each inference, percent for `RATE_HZ` of them.
 
     A busy machine may not keep the rate, which changes only what `rate_hz` says.
@@ -86,8 +87,9 @@ def compare(model: OffloadedModel, direct: Attached, sha256: bytes, bridge: int)
         offloaded_ms.append(1000 * (time.perf_counter() - at))
         ours_s += time.process_time() - used
         remote += model.where[0] == "mcu"
+        direct.upload(*plan)  # a watchdog may bite while this machine is busy, and the plan is gone
         at = time.perf_counter()
-        reply = direct.call(Method.INFER, pack_infer(sha256, values.tobytes()))
+        reply = direct.call(Method.INFER, pack_infer(plan[1], values.tobytes()))
         direct_ms.append(1000 * (time.perf_counter() - at))
         assert unpack_outputs(reply)[1] == outputs.tobytes()
     took = time.monotonic() - began
