@@ -29,7 +29,7 @@ from toolchain.training.trainer import to_trainer
 EXAMPLES, BATCH, CLASSES = 1000, 32, 10
 RATE, MOMENTUM = 0.05, 0.9
 EPOCHS = {"head": 40, "cnn": 8}
-SLOW_EPOCHS = 3
+SLOW_EPOCHS = 2
 NETWORKS = {
     "head": Network((64,), (Dense(CLASSES),), batch=BATCH),
     "cnn": Network(
