@@ -1,0 +1,1 @@
+"""The aggregator's disk and its link to the broker."""

@@ -1,0 +1,1 @@
+"""Client-level differential privacy: noise, and what it is worth."""

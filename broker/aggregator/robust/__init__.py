@@ -1,0 +1,1 @@
+"""Rules that withstand devices which lie, in place of the mean."""
