@@ -13,6 +13,8 @@ from firmware_bridge.calls.methods import Method, pack_infer, unpack_outputs
 from tests.support.benchmark_runner import BenchmarkRunner
 from tests.support.boards import firmware_process, image, plan_of
 from tests.support.engine import MODELS, Micro
+from tests.support.engine_cases_state import remembering
+from tests.support.firmware_chaos import endure
 from tests.support.text_chaos import commands
 from toolchain.plan.numbers import Target
 from toolchain.tflite.reader import read
@@ -225,3 +227,10 @@ def test_any_command_is_answered_and_the_device_goes_on(keyword_port):
     runner.load(sample)
     assert runner.infer(1, 0).results == Task("kws01").expected(sample)
     runner.close()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_text_frames_and_noise_leave_a_device_that_answers(seed):
+    """The whole firmware traps on undefined behaviour; the campaign says much more to it."""
+    plan, sha256 = plan_of(remembering(), Target.PORTABLE)
+    assert endure(seed, 1500, plan, sha256) > 10_000

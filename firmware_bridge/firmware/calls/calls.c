@@ -184,7 +184,9 @@ static void infer(sv_calls *calls) {
 
 static void bench(sv_calls *calls) {
     const sv_kept_plan *plan = sv_store_find(calls->store, calls->head + NUMBER, ID);
-    if (plan == NULL || is_arena_taken(calls) || sv_get32(calls->head + NUMBER + ID) == 0) {
+    const uint32_t runs = sv_get32(calls->head + NUMBER + ID);
+    const int is_asked_well = runs > 0 && runs <= SV_BENCH_RUNS_MAX;
+    if (plan == NULL || is_arena_taken(calls) || !is_asked_well) {
         const sv_call_status status = plan == NULL            ? SV_CALL_NO_PLAN
                                       : is_arena_taken(calls) ? SV_CALL_BUSY
                                                               : SV_CALL_BAD_REQUEST;

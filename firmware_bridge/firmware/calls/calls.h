@@ -36,7 +36,7 @@ typedef enum sv_call_status {
     SV_CALL_FAILED = 10
 } sv_call_status;
 
-enum { SV_REQUEST_HEAD = 40 };
+enum { SV_REQUEST_HEAD = 40, SV_BENCH_RUNS_MAX = 10000 };
 
 typedef struct sv_calls {
     const port_about *port;
