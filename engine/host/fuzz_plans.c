@@ -40,10 +40,10 @@ enum { PARAMETER_BYTES = 80 };
  * done with the rest. */
 static void mutate(uint8_t *plan, size_t length, const sv_plan *original) {
     uint32_t start = 0, end = (uint32_t)length;
-    if (original->length == length && chance(3)) {
+    if (original->length == length && chance(8)) {
         start = chance(4) ? (uint32_t)sizeof *original : 0;
         end = original->constants;
-        if (chance(2) && original->operator_count > 0) {
+        if (chance(8) < 5 && original->operator_count > 0) {
             const sv_operator *operators =
                 (const sv_operator *)(const void *)((const uint8_t *)original + original->operators);
             start = end + operators[chance(original->operator_count)].parameters;

@@ -49,9 +49,9 @@ class Memory:
         ctypes.memmove(self.address, data, len(data))
 
 
-def check(data: bytes, arena_bytes: int) -> Status:
+def check(data: bytes, arena_bytes: int, target: Target = Target.PORTABLE) -> Status:
     memory = Memory(len(data), data)
-    return Status(library().sv_plan_check(memory.address, len(data), arena_bytes))
+    return Status(library(target).sv_plan_check(memory.address, len(data), arena_bytes))
 
 
 class Engine:

@@ -15,8 +15,11 @@ from tests.support.engine_cases_state import STREAMS
 from tests.support.engine_families import FAMILIES, reference
 from tests.support.engine_seeds import operator_plans
 from toolchain.lowering.settings import Settings
+from toolchain.plan.decode import decode
 from toolchain.plan.numbers import Rounding, Status, Target
 from toolchain.tflite.reader import read
+
+OFTEN = 4
 
 
 def compare(family: str, seeds: range) -> tuple[int, int]:
@@ -91,11 +94,14 @@ def fuzz(
     target: Target = Target.PORTABLE,
     plans: Callable[[Target], Iterable[tuple[str, bytes]]] = operator_plans,
 ) -> dict[Status, int]:
-    """Mutate plans under ASan and UBSan; how often each status was answered."""
-    paths = []
+    """Mutate plans, most often those for the target's own kernels, under ASan and UBSan; how often
+    each status was answered."""
+    paths: list[Path] = []
     for name, plan in plans(target):
-        paths.append(folder / f"{name}.plan")
-        paths[-1].write_bytes(plan)
+        path = folder / f"{name}.plan"
+        path.write_bytes(plan)
+        is_packed = any(one.layout for one in decode(plan).operators)
+        paths += [path] * (OFTEN if is_packed else 1)
     command = [build(replace(FUZZ_PLANS, kernels=KERNELS[target])), str(seed), str(count), *paths]
     told = subprocess.run(command, capture_output=True, text=True, check=False)
     assert told.returncode == 0, told.stderr[-4000:]

@@ -1,12 +1,15 @@
 """Plans that fuzzers begin with: every operator in small, streams, and whole networks."""
 
 from collections.abc import Iterator
+from functools import partial
 
 from benchmarks.mobilenet_v2 import models
 from tests.support.engine import MODEL_NAMES, MODELS
+from tests.support.engine_cases import one_operator
 from tests.support.engine_cases_f32 import FLOAT_FAMILIES, case_f32
 from tests.support.engine_cases_state import STREAMS
 from tests.support.engine_families import FAMILIES
+from tests.support.engine_packed import WIDE
 from toolchain.lowering.lower import lower
 from toolchain.lowering.settings import Settings
 from toolchain.plan.encode import encode
@@ -18,7 +21,8 @@ EACH = 4
 
 def integer_plans(target: Target) -> Iterator[tuple[str, bytes]]:
     """Names and plans of one operator each, with both roundings, and of streams."""
-    for family, make in FAMILIES.items():
+    wide = {name: partial(one_operator, make, name) for name, make in WIDE.items()}
+    for family, make in {**FAMILIES, **wide}.items():
         for number in range(EACH):
             settings = Settings(Rounding(number % 2), target)
             yield f"{family}-{number}", encode(lower(read(make(number).model), settings))
@@ -31,7 +35,7 @@ def integer_plans(target: Target) -> Iterator[tuple[str, bytes]]:
 def float_plans(target: Target) -> Iterator[tuple[str, bytes]]:
     """Names and plans of one float32 operator each."""
     for family in FLOAT_FAMILIES:
-        for number in range(EACH):
+        for number in range(3 * EACH):
             plan = lower(read(case_f32(family, number).model), Settings(target=target))
             yield f"{family}-f32-{number}", encode(plan)
 

@@ -79,7 +79,10 @@ static inline v128_t sv_host_shuffle(v128_t a, v128_t b, int size, const int *la
 
 static inline v128_t wasm_v128_or(v128_t a, v128_t b) { SV_LANES(2, u64, a.u64[i] | b.u64[i]); }
 static inline v128_t wasm_v128_and(v128_t a, v128_t b) { SV_LANES(2, u64, a.u64[i] & b.u64[i]); }
-static inline v128_t wasm_v128_andnot(v128_t a, v128_t b) { SV_LANES(2, u64, a.u64[i] & ~b.u64[i]); }
+
+static inline v128_t wasm_v128_andnot(v128_t a, v128_t b) {
+    SV_LANES(2, u64, a.u64[i] & ~b.u64[i]);
+}
 
 static inline v128_t wasm_v128_bitselect(v128_t a, v128_t b, v128_t mask) {
     SV_LANES(2, u64, (a.u64[i] & mask.u64[i]) | (b.u64[i] & ~mask.u64[i]));

@@ -1,9 +1,9 @@
 /* DEPTHWISE_CONV_2D, int8, with windows of 3×3 and stride 1 or 2: eight channels at a time.
  *
- * Taps meet in pairs, interleaved, [channel][2] weights in i32x4.dot_i16x8_s: the two upper rows of a
- * column, and two neighbours of the last row. Each pair is made once and serves all windows that it
- * is in, whose sums are on the way at once. Weights, in the order of these pairs, stay where they
- * are loaded to. Rows and columns outside the picture are a place that holds the zero point. */
+ * Taps meet in pairs, interleaved, [channel][2] weights in i32x4.dot_i16x8_s: the two upper rows of
+ * a column, and two neighbours of the last row. Each pair is made once and serves all windows that
+ * it is in, whose sums are on the way at once. Weights lie in the order of these pairs. Rows and
+ * columns outside the picture are a place that holds the zero point. */
 #include "core/kernel.h"
 #include "kernels/simd128/kernels.h"
 #include "kernels/simd128/scaling.h"
@@ -101,7 +101,7 @@ typedef struct state {
     v128_t last;        /* of the column before */
 } state;
 
-/* The window that ends with column `k`; `b` is behind its last row. */
+/* The sums of the window that ends with column `k`. */
 SV_INLINE eight slide1(state *s, const eight w[PAIRS], eight bias, column k) {
     const eight last = interleave(s->last, k.last);
     const eight complete = add_pair(add_pair(s->older, k.upper, w[2]), last, w[OTHERS]);

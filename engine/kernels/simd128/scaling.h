@@ -29,7 +29,7 @@ typedef struct sv_scaling {
     int32_t bias[SV_PANEL];
     float factor[SV_PANEL];
     float nudge[SV_PANEL];   /* how far the middle is moved */
-    float certain[SV_PANEL]; /* how far from a whole number a value may be and be believed, squared */
+    float certain[SV_PANEL]; /* how far a believed value may be from a whole number, squared */
 } sv_scaling;
 
 /* What four channels are scaled with. */
@@ -38,8 +38,8 @@ typedef struct sv_opened {
     v128_t is_lost; /* channels that float32 cannot do */
 } sv_opened;
 
-/* Below 256, which is all that does not saturate, four roundings to float32 add up to 2^-14 at most.
- * Shifts to the left may wrap. */
+/* Below 256, which is all that does not saturate, four roundings to float32 add up to 2^-14 at
+ * most, and a value 2^-13 away from a half is believed. Shifts to the left may wrap. */
 static inline sv_opened sv_open_double4(const sv_i32 *multipliers, const int8_t *shifts) {
     const v128_t none = wasm_i32x4_splat(0);
     const v128_t shift =
@@ -63,8 +63,8 @@ static inline sv_opened sv_open_single4(const sv_i32 *factors) {
     return (sv_opened){wasm_v128_load(factors), none, wasm_f32x4_splat(1.0f), none};
 }
 
-/* Where sums, of which none is farther than `reach` from the bias, could become 2^22 and more, adding
- * 1.5 * 2^23 would not leave whole numbers: as all that is lost, they are always in doubt. */
+/* Where sums, of which none is farther than `reach` from the bias, could become 2^22 and more,
+ * adding 1.5 * 2^23 would not leave whole numbers: as all that is lost, they are always in doubt. */
 static inline void sv_open_scaling4(sv_scaling *s, int32_t i, float reach, const sv_i32 *biases,
                                     const sv_i32 *multiplier, const int8_t *shift) {
     const v128_t bias = wasm_v128_load(biases);
