@@ -85,6 +85,7 @@ class FleetFolder:
             self.members("operators"),
             self.members("aggregators"),
             readable=settings.readable,
+            home_assistant=settings.home_assistant,
             blocked=settings.blocked,
         )
         self._put(self._mosquitto / "acl", text.encode(), KEY_MODE)

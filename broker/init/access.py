@@ -1,11 +1,12 @@
 """The access list of a fleet's mosquitto, derived from the contract's table of channels."""
 
 import dataclasses
+import re
 from collections.abc import Iterable
 
 from broker.contract.channel import Channel
 from broker.contract.shape.constraints import shorten
-from broker.contract.topics import CHANNELS, StatusChannel, Topics, is_name
+from broker.contract.topics import CHANNELS, PREFIX, StatusChannel, Topics, is_name
 from broker.errors import UsageError
 
 OPERATOR = "operator:"
@@ -34,7 +35,9 @@ def device_rights(topics: Topics) -> list[tuple[str, str]]:
         topic = _topic(topics, kind, device="%u")
         if "device" in kind.writers:
             rights.append(("write", topic))
-        if kind.writers != ("device",):
+        is_kept = kind.retained and "device" in kind.writers
+        if is_kept or kind.writers != ("device",):
+            # What it left there it reads, to clear what is no longer so.
             rights.append(("read", topic))
     return rights
 
@@ -57,6 +60,7 @@ def access_list(
     aggregators: Iterable[str] = (),
     *,
     readable: Iterable[str] = (),
+    home_assistant: str = "",
     blocked: Iterable[str] = (),
 ) -> str:
     """The text of mosquitto's acl_file.
@@ -66,15 +70,20 @@ def access_list(
         operators: their names, without OPERATOR.
         aggregators: their names, without AGGREGATOR.
         readable: further filters that devices may read, for sources that listen to MQTT.
+        home_assistant: the prefix of its discovery, where devices may announce themselves and
+            operators read; empty: none.
         blocked: devices that may do nothing any more, whatever their certificates say.
     """
     lines = ["# Written by 'selvedge broker init'; its next run overwrites this file.", ""]
     lines += ["# A device is %u, the common name of its certificate."]
     lines += [f"pattern {access} {topic}" for access, topic in device_rights(topics)]
     lines += [f"pattern read {text}" for text in readable]
+    if home_assistant:
+        lines += [f"pattern write {home_assistant}/device/%u/+/config"]
     for name in operators:
         lines += ["", f"user {operator_user(name)}"]
         lines += [f"topic {access} {topic}" for access, topic in operator_rights(topics)]
+        lines += [f"topic read {home_assistant}/#"] if home_assistant else []
     for name in aggregators:
         lines += ["", f"user {aggregator_user(name)}"]
         lines += [f"topic {access} {topic}" for access, topic in aggregator_rights(topics)]
@@ -107,6 +116,23 @@ def check_readable(text: str, topics: Topics) -> str:
             "where a device may read only its own"
         )
     return text
+
+
+def check_discovery(prefix: str, topics: Topics) -> str:
+    """Return a prefix of Home Assistant's discovery; empty is none.
+
+    Raises:
+        UsageError: not one to four levels, or it is the contract's or inside of it.
+    """
+    if prefix and not re.fullmatch(PREFIX, prefix):
+        raise UsageError(
+            f"--home-assistant {shorten(prefix)} is refused: use one to four levels of [a-z0-9_-]"
+        )
+    if f"{prefix}/".startswith(f"{topics.prefix}/"):
+        raise UsageError(
+            f"--home-assistant {shorten(prefix)} is refused: it reaches into {topics.prefix}"
+        )
+    return prefix
 
 
 def check_name(name: str, what: str) -> str:

@@ -12,7 +12,7 @@ from broker.adapters.fleet_folder import FleetFolder
 from broker.contract.outcome import Outcome
 from broker.contract.topics import PREFIX, Topics
 from broker.errors import ConfigError, UsageError
-from broker.init.access import check_name, check_readable
+from broker.init.access import check_discovery, check_name, check_readable
 from broker.init.mosquitto_conf import operators_port
 from broker.init.settings import FleetSettings
 
@@ -34,6 +34,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
             f"--{name}", metavar=metavar, action="append", default=[], help=f"{text}; repeatable"
         )
+    parser.add_argument(
+        "--home-assistant",
+        metavar="PREFIX",
+        help="of its discovery, as a rule homeassistant: devices may announce themselves there, "
+        "operators read it; '' takes that back",
+    )
     parser.add_argument("--prefix", help="of the contract's topics (default: selvedge/v1)")
     parser.add_argument(
         "--port", type=int, help="for devices; operators get the next (default: 8883)"
@@ -89,12 +95,16 @@ def _merge(old: FleetSettings | None, arguments: argparse.Namespace) -> FleetSet
     hosts = tuple(check_host(host) for host in arguments.host)
     topics = Topics(settings.prefix)
     readable = (*settings.readable, *arguments.readable)
+    announced = settings.home_assistant
+    if arguments.home_assistant is not None:
+        announced = arguments.home_assistant
     blocked = (*settings.blocked, *(check_name(name, "block") for name in arguments.block))
     if again := sorted(set(blocked) & set(arguments.device)):
         raise UsageError(f"--device {again[0]} is refused: it is blocked; give it another name")
     return replace(
         settings,
         hosts=tuple(dict.fromkeys((*(settings.hosts if old or not hosts else ()), *hosts))),
+        home_assistant=check_discovery(announced, topics),
         blocked=tuple(dict.fromkeys(blocked)),
         readable=tuple(dict.fromkeys(check_readable(text, topics) for text in readable)),
     )

@@ -22,6 +22,7 @@ class FleetSettings:
     prefix: Annotated[str, Pattern(PREFIX, "one to four levels of [a-z0-9_-]")] = DEFAULT_PREFIX
     port: Annotated[int, Range(minimum=1, maximum=65534)] = DEFAULT_PORT
     readable: Annotated[tuple[Line, ...], Length(100)] = ()
+    home_assistant: Annotated[str, Length(131)] = ""
     blocked: Annotated[tuple[Name, ...], Length(10_000)] = ()
 
 

@@ -99,6 +99,7 @@ def folder_and_port():
         names = ["--device", "pi-1", "--device", "pi-2", "--host", "localhost"]
         names += ["--aggregator", "hub"]
         more = ["--port", str(port), "--readable", "sensors/#", "--host", "127.0.0.1"]
+        more += ["--home-assistant", "homeassistant"]
         assert init(root, *names, *more) == 0
         yield root, port
 
@@ -152,9 +153,37 @@ def test_device_reads_its_own_desired_commands_and_the_fleets_desired_only(fleet
                 device.subscribe(text)
             assert {m.topic for m in device.drain()} == written
             neighbour.publish(f"{OTHER}/results/digits", b"x")
-            device.publish(f"{OWN}/status", b"x")
+            device.publish(f"{OWN}/results/digits", b"x")
             operator.publish(f"{OWN}/cmd/ping/1", b"", retain=True)
             assert {m.topic for m in device.drain()} == {f"{OWN}/cmd/ping/1"}
+
+
+def test_device_finds_what_it_left_and_clears_it(fleet):
+    left = {
+        f"{OWN}/{at}" for at in ("status", "config/reported", "config/schema", "mcus/m4/status")
+    }
+    with fleet.device("pi-1") as device, fleet.device("pi-2") as neighbour:
+        for topic in left:
+            device.publish(topic, b"x", retain=True)
+            neighbour.publish(topic.replace("pi-1", "pi-2"), b"x", retain=True)
+    with fleet.device("pi-1") as device:
+        device.subscribe(f"{OWN}/#", f"{V1}/devices/+/mcus/+/status")
+        assert {m.topic for m in device.drain()} == left
+        device.publish(f"{OWN}/mcus/m4/status", b"", retain=True)
+    with fleet.device("pi-1") as device:
+        device.subscribe(f"{OWN}/#")
+        assert {m.topic for m in device.drain()} == left - {f"{OWN}/mcus/m4/status"}
+
+
+def test_device_announces_itself_and_no_other_to_home_assistant(fleet):
+    with fleet.operator() as operator, fleet.device("pi-1") as device:
+        operator.subscribe("homeassistant/#")
+        for topic in ("pi-1/agent", "pi-2/agent", "pi-1/mcu/m4"):
+            device.paho.publish(f"homeassistant/device/{topic}/config", b"x", 1)
+        device.paho.publish("homeassistant/sensor/pi-1/agent/config", b"x", 1)
+        device.subscribe("homeassistant/#")
+        assert [m.topic for m in operator.drain()] == ["homeassistant/device/pi-1/agent/config"]
+        assert device.drain() == []
 
 
 def test_aggregator_reads_updates_and_writes_rounds_and_its_words_reach_one_device(fleet):
@@ -319,7 +348,8 @@ def contents(root: Path) -> dict[str, bytes]:
 
 def test_second_run_adds_and_touches_nothing_else(tmp_path, capsys):
     root = tmp_path / "fleet"
-    assert init(root, "--device", "pi-1", "--readable", "sensors/#", "--host", "one") == 0
+    more = ["--readable", "sensors/#", "--host", "one", "--home-assistant", "ha"]
+    assert init(root, "--device", "pi-1", *more) == 0
     before = contents(root)
     assert init(root) == 0
     assert contents(root) == before
@@ -333,9 +363,12 @@ def test_second_run_adds_and_touches_nothing_else(tmp_path, capsys):
         for name in ("ca.crt", "client.crt", "client.key")
     }
     assert b"sensors/#" in after["mosquitto/acl"]
+    assert b"pattern write ha/device/%u/+/config\n" in after["mosquitto/acl"]
     assert init(root, "--host", "192.0.2.7") == 0
     hosts_changed = {path for path, data in contents(root).items() if data != after[path]}
     assert hosts_changed == {"mosquitto/server.crt", "fleet.json"}
+    assert init(root, "--home-assistant", "") == 0
+    assert b"ha/device" not in (root / "mosquitto/acl").read_bytes()
     capsys.readouterr()
 
 
@@ -366,6 +399,7 @@ def test_keys_are_private_and_certificates_begin_earlier(tmp_path, capsys):
         (["--host", "*.example.org"], 2),
         (["--host", "a b"], 2),
         (["--readable", "#"], 2),
+        (["--home-assistant", "+"], 2),
         (["--port", "65535"], 2),
         (["--prefix", "a//b"], 2),
         (["--backdate", "-1"], 2),

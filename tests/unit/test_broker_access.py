@@ -10,6 +10,7 @@ from broker.init.access import (
     access_list,
     aggregator_rights,
     aggregator_user,
+    check_discovery,
     check_name,
     check_readable,
     device_rights,
@@ -52,6 +53,10 @@ def test_rights_of_devices_are_the_contracts_table():
         ("write", "selvedge/v1/devices/%u/metrics"),
         ("write", "selvedge/v1/devices/%u/mcus/+/status"),
         ("write", "selvedge/v1/devices/%u/cmd/+/+"),
+        ("read", "selvedge/v1/devices/%u/status"),
+        ("read", "selvedge/v1/devices/%u/config/reported"),
+        ("read", "selvedge/v1/devices/%u/config/schema"),
+        ("read", "selvedge/v1/devices/%u/mcus/+/status"),
         ("read", "selvedge/v1/devices/%u/cmd/+/+"),
         ("read", "selvedge/v1/devices/%u/config/desired"),
         ("read", "selvedge/v1/fleet/config/desired"),
@@ -100,6 +105,30 @@ def test_operators_and_aggregators_stand_in_the_list_and_devices_cannot_take_the
     assert "pattern read sensors/#\n" in text
     assert not is_name(operator_user("ann"))
     assert not is_name(aggregator_user("hub"))
+
+
+def test_only_where_it_is_wanted_may_devices_announce_themselves_to_home_assistant():
+    assert "homeassistant" not in access_list(TOPICS, ["ann"])
+    text = access_list(TOPICS, ["ann"], ["hub"], home_assistant="homeassistant")
+    lines = [line for line in text.splitlines() if "homeassistant" in line]
+    assert lines == [
+        "pattern write homeassistant/device/%u/+/config",
+        "topic read homeassistant/#",
+    ]
+    assert text.index("user operator:ann") < text.index(lines[1]) < text.index("user aggregator:")
+
+
+@pytest.mark.parametrize("prefix", ["", "homeassistant", "home/ha", "selvedge/v2", "selvedge"])
+def test_taken_prefixes_of_discovery(prefix):
+    assert check_discovery(prefix, TOPICS) == prefix
+
+
+@pytest.mark.parametrize(
+    "prefix", ["selvedge/v1", "selvedge/v1/fl/x", "+", "a/#", "%u", "a\nb", "/"]
+)
+def test_refused_prefixes_of_discovery(prefix):
+    with pytest.raises(UsageError):
+        check_discovery(prefix, TOPICS)
 
 
 @given(st.text(max_size=80))
