@@ -24,7 +24,7 @@ def tell(target, seed, answers):
 
 
 @pytest.mark.parametrize("part", range(PARTS))
-@pytest.mark.parametrize("target", KERNELS)
+@pytest.mark.parametrize("target", KERNELS, ids=KERNELS.values())
 def test_operators(target, part, tmp_path):
     count = (COUNT - NETWORKS + PARTS - 1 - part) // PARTS
     answers = fuzz(tmp_path, SEED + part, count, target)
@@ -32,7 +32,7 @@ def test_operators(target, part, tmp_path):
     assert answers[Status.OK] > count // 20
 
 
-@pytest.mark.parametrize("target", KERNELS)
+@pytest.mark.parametrize("target", KERNELS, ids=KERNELS.values())
 def test_networks(target, tmp_path):
     answers = fuzz(tmp_path, SEED + PARTS, NETWORKS, target, network_plans)
     tell(target, SEED + PARTS, answers)
