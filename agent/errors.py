@@ -19,6 +19,12 @@ class ModelError(AgentError, ValueError):
     exit_code = ExitCode.MODEL
 
 
+class SampleError(AgentError, ValueError):
+    """A labelled sample is refused, or cannot be used for what is asked."""
+
+    exit_code = ExitCode.USAGE
+
+
 class LinkError(AgentError, ConnectionError):
     """The broker or an attached device, or the link to it, fails."""
 

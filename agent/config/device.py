@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from agent.config.mcus import McuConfig, OffloadConfig
 from agent.config.processing import Postprocess, Preprocess, TensorPreprocess
+from agent.config.samples import SamplesConfig
 from agent.config.sources import PathText, ShortText, Source
 from broker.contract.fields import Name
 from broker.contract.shape import Doc, Length, Pattern, Range, json_schema
@@ -69,6 +70,7 @@ class PipelineConfig:
         int, Range(100, 600_000), Doc("a pipeline without progress for this long is restarted")
     ] = 10_000
     priority: Annotated[int, Range(0, 9), Doc("when the outbox is full, the lowest goes first")] = 5
+    samples: SamplesConfig = field(default_factory=SamplesConfig)
     enabled: bool = True
 
 

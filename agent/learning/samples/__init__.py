@@ -1,0 +1,1 @@
+"""Labelled samples that stay on the device."""
