@@ -13,6 +13,8 @@ from typing import Any
 
 from agent.config.device import DeviceConfig, local_only, remote_schema
 from agent.control import supervisor
+from broker.aggregator.job import machine as job_machine
+from broker.aggregator.round import machine as round_machine
 from broker.contract import blob_download
 from broker.contract.exit_code import MEANINGS
 from broker.contract.federated.channels import BlobChannel, UpdateChannel
@@ -243,6 +245,16 @@ def state_machines() -> str:
             "A device in a federated job",
             "One for each job; see `broker/contract/federated/participant`.",
             machine.diagram(),
+        ),
+        (
+            "A round at the aggregator",
+            "See `broker/aggregator/round`.",
+            round_machine.diagram(),
+        ),
+        (
+            "A job at the aggregator",
+            "The states are those of `fl/<job>/status`; see `broker/aggregator/job`.",
+            job_machine.diagram(),
         ),
         (
             "The download of a blob",

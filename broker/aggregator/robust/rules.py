@@ -3,7 +3,7 @@
 Memory is (devices × slice) and, for Krum, (devices × devices); never devices × model.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -11,14 +11,40 @@ import numpy.typing as npt
 
 from broker.aggregator.options import Bound, checked
 from broker.aggregator.sums import Reals
+from broker.contract.federated.codecs.bits import update_seed
+from broker.contract.federated.codecs.codec import Codec
 from broker.contract.federated.errors import JobError
-from broker.contract.federated.job import RobustSpec
+from broker.contract.federated.job import JobSpec, RobustSpec
 
 Rows = npt.NDArray[np.float32]
 """float32[devices, length]: one slice of every update, devices in the order of their names."""
 
 Slices = Callable[[], Iterable[Rows]]
 """All slices in order; may be called more than once."""
+
+
+def stacked(
+    spec: JobSpec,
+    codec: Codec,
+    round_seed: str,
+    devices: Sequence[str],
+    data: Callable[[str, int], bytes],
+) -> Iterator[Rows]:
+    """Each slice of every update, decoded; the norms are not clipped, the rules do without."""
+    cut = spec.cut
+    for number in range(cut.count):
+        index, vector = cut.index_of(number), cut.vector_of(number)
+        yield np.stack(
+            [
+                codec.decode(
+                    data(device, number),
+                    cut.length(index),
+                    index,
+                    update_seed(codec.name, round_seed, vector, device),
+                ).values()
+                for device in devices
+            ]
+        )
 
 
 def median(rows: Rows) -> Reals:

@@ -78,6 +78,9 @@ class RoundReport:
     seconds: Annotated[float, Range(0, 1e9)] = 0.0
     loss: Annotated[float | None, Doc("mean on held-out examples")] = None
     accuracy: Annotated[float | None, Range(0, 1)] = None
+    training_loss: Annotated[
+        float | None, Doc("mean on the devices' own examples, before they trained")
+    ] = None
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,69 @@
+"""What is journalled of a job; its state is the fold of these, see `machine`."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from broker.contract.blobs import BlobRef
+from broker.contract.codec import decode_json, encode_json
+from broker.contract.federated.round import RoundNumber, RoundReport, Seed
+from broker.contract.fields import Digest, Line, Milliseconds
+from broker.contract.shape import parse, to_tree
+from broker.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A round was opened; `key` is the secret of its noise."""
+
+    number: RoundNumber
+    opened_ms: Milliseconds
+    seed: Seed
+    key: Digest
+
+
+@dataclass(frozen=True)
+class Closed:
+    """A round was closed, and made a model."""
+
+    report: RoundReport
+    model: BlobRef
+    control: BlobRef | None = None
+
+
+@dataclass(frozen=True)
+class Lapsed:
+    """A round had too few updates."""
+
+    number: RoundNumber
+    reason: Line
+
+
+@dataclass(frozen=True)
+class Ended:
+    """No further round is opened."""
+
+    state: Literal["done", "failed", "stopped"]
+    reason: Line | None = None
+
+
+Event = Opened | Closed | Lapsed | Ended
+KINDS: dict[str, type] = {kind.__name__: kind for kind in (Opened, Closed, Lapsed, Ended)}
+
+
+def to_bytes(event: Event) -> bytes:
+    """One line of the journal."""
+    return encode_json({"event": type(event).__name__, **to_tree(event)})
+
+
+def from_bytes(line: bytes) -> Event:
+    """The event of a line.
+
+    Raises:
+        ConfigError: this version writes no such line.
+    """
+    tree: dict[str, Any] = decode_json(line)
+    kind = KINDS.get(tree.pop("event", ""))
+    event = parse(kind, tree) if kind is not None else ["its kind is unknown"]
+    if isinstance(event, list):
+        raise ConfigError(f"the journal cannot be read: {event[0]}; move the job's file away")
+    return event  # type: ignore[no-any-return]
