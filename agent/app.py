@@ -46,6 +46,7 @@ from agent.control.events import (
 from agent.control.reports import Identity
 from agent.control.shadow import Shadow, recall
 from agent.errors import LinkError, StorageError
+from agent.learning.samples.adapters.sqlite_samples import SAMPLES_FILE, SqliteSamples
 from agent.outbox.adapters.sqlite_store import SqliteStore
 from agent.outbox.outbox import Outbox
 from broker.contract.messages import encode
@@ -79,6 +80,7 @@ class App:
         self._notifier = Notifier()
         self._state = StateFolder(state_folder(config.state_dir))
         self._store = SqliteStore(self._state.path / OUTBOX_FILE)
+        self._samples = SqliteSamples(self._state.path / SAMPLES_FILE)
         self._selector = selectors.DefaultSelector()
         self._children: dict[str, ChildProcess] = {}
         self._events = EventQueue()
@@ -97,7 +99,7 @@ class App:
         )
         shadow = Shadow(layers, recall(self._state.remembered()))
         outbox = Outbox(self._store, shadow.config.outbox, now.monotonic_ms)
-        self._core = Agent(identity, shadow, outbox, random.random)
+        self._core = Agent(identity, shadow, outbox, self._samples, random.random)
         topic = Topics(config.broker.prefix).topic(StatusChannel(identity.device))
         will = Publish(topic, encode(reports.will(identity)), retain=True)
         self._link = MqttLink(
@@ -122,6 +124,7 @@ class App:
             for child in self._children.values():
                 child.release()
             self._store.close()
+            self._samples.close()
             self._state.release()
         return self._end
 

@@ -68,6 +68,23 @@ class Snapshot:
 
 
 @dataclass(frozen=True)
+class Recalled:
+    """Child: an input that its model was given, for the command that asked with `id`.
+
+    `data` is in base64, and None where the input is not there for a `reason`; real values are
+    scale × (stored - zero_point), where scale is above 0.
+    """
+
+    kind: Literal["recalled"]
+    id: Line
+    data: Annotated[str, Length(1_010_000)] | None = None
+    dtype: Line = ""
+    scale: float = 0.0
+    zero_point: int = 0
+    reason: Line | None = None
+
+
+@dataclass(frozen=True)
 class Mcu:
     """What the bridge knows of one microcontroller."""
 
@@ -117,14 +134,30 @@ class TakeSnapshot:
 
 
 @dataclass(frozen=True)
+class Recall:
+    """Main: asks for a `Recalled` of the input of an answer, counted from 0 since `Ready`."""
+
+    kind: Literal["recall"]
+    id: Line
+    answer: Count
+
+
+@dataclass(frozen=True)
+class ForgetInputs:
+    """Main: the inputs that are held for labels are to be forgotten."""
+
+    kind: Literal["forget_inputs"]
+
+
+@dataclass(frozen=True)
 class Stop:
     """Main: end in good order."""
 
     kind: Literal["stop"]
 
 
-FromChild = Ready | Progress | Answer | Refused | Snapshot | Mcus
-ToChild = Start | Retune | Feed | TakeSnapshot | Stop
+FromChild = Ready | Progress | Answer | Refused | Snapshot | Recalled | Mcus
+ToChild = Start | Retune | Feed | TakeSnapshot | Recall | ForgetInputs | Stop
 
 
 def from_child(tree: Any) -> FromChild:

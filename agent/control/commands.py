@@ -1,11 +1,14 @@
 """Commands over MQTT, each a retained state machine: init → executing → successful | failed."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
-from agent.channel.messages import TakeSnapshot
+from agent.channel.messages import Recalled, Snapshot, TakeSnapshot
 from agent.control.events import Action, End, Now, Publish, SetLogLevel, Tell
+from agent.control.labelling import Labelling, Wanted
 from agent.control.pipelines import Pipelines
+from agent.errors import AgentError, SampleError
+from agent.learning.samples.store import SampleStore
 from broker.contract.codec import MAX_JSON_BYTES
 from broker.contract.errors import MessageError
 from broker.contract.messages import Command, decode, encode
@@ -14,29 +17,47 @@ from broker.contract.topics import CommandChannel, Topics
 
 LEVELS = ("debug", "info", "warning", "error")
 SNAPSHOT_LIMIT_MS = 10_000
+"""A pipeline has as long to hand over an input that is labelled."""
+
 MAX_SNAPSHOTS = 16
 """At a time; each is a message of up to 64 kB."""
+
+MAX_LABELS = 16
+"""Likewise; each is an input of up to 1 MB."""
 
 KEPT = 256
 """So many finished commands are remembered, against one that comes twice."""
 
 Answer = tuple[Command, list[Action]]
+Key = tuple[str, str]
+
+
+class _Waiting(NamedTuple):
+    """A command that a pipeline has to answer."""
+
+    due_ms: int
+    wanted: Wanted | None = None
 
 
 class Commands:
     """The commands of one device."""
 
-    def __init__(self, topics: Topics, device: str, pipelines: Pipelines) -> None:
+    def __init__(
+        self, topics: Topics, device: str, pipelines: Pipelines, samples: SampleStore
+    ) -> None:
         self._topics = topics
         self._device = device
         self._pipelines = pipelines
-        self._seen: dict[tuple[str, str], Command] = {}
-        self._snapshots: dict[str, int] = {}
+        self.labelling = Labelling(samples, pipelines)
+        self._seen: dict[Key, Command] = {}
+        self._waiting: dict[Key, _Waiting] = {}
         self._ops: dict[str, Callable[[str, dict[str, Any], Now], Answer]] = {
             "ping": self._ping,
             "restart": self._restart,
             "set-log-level": self._set_log_level,
             "snapshot": self._snapshot,
+            "label": self._label,
+            "forget": self._forget,
         }
 
     def handle(self, channel: CommandChannel, payload: bytes, now: Now) -> list[Action]:
@@ -44,14 +65,13 @@ class Commands:
         key = (channel.op, channel.id)
         if not payload:
             self._seen.pop(key, None)
-            if channel.op == "snapshot":
-                self._snapshots.pop(channel.id, None)
+            self._waiting.pop(key, None)
             return []
         try:
             command = decode(Command, payload)
         except MessageError as error:
             return [] if key in self._seen else [self._say(key, _failed(str(error)))]
-        if key in self._seen or (channel.op == "snapshot" and channel.id in self._snapshots):
+        if key in self._seen or key in self._waiting:
             return []
         if command.status == "executing":
             return [self._say(key, self._after_restart(channel.op, command))]
@@ -67,26 +87,41 @@ class Commands:
             return [begun, *actions]
         return [begun, self._say(key, answer), *actions]
 
-    def snapshot_taken(self, command_id: str, result: dict[str, Any]) -> list[Action]:
-        """A pipeline answered a snapshot that is still waited for."""
-        if self._snapshots.pop(command_id, None) is None:
+    def answered(self, message: Snapshot | Recalled, now: Now) -> list[Action]:
+        """A pipeline answered; it counts if the command is still waited for."""
+        if isinstance(message, Recalled):
+            return self._recalled(message, now)
+        if self._waiting.pop(("snapshot", message.id), None) is None:
             return []
-        answer = Command("successful", result=result)
+        answer = Command("successful", result=message.result)
         if (size_bytes := len(encode(answer))) > MAX_JSON_BYTES:
             answer = _failed(f"snapshot of {size_bytes} bytes exceeds {MAX_JSON_BYTES}")
-        return [self._say(("snapshot", command_id), answer)]
+        return [self._say(("snapshot", message.id), answer)]
 
-    def overdue(self, now: Now) -> list[Action]:
-        """Fail the snapshots that no pipeline answered in time."""
-        late = [key for key, due_ms in self._snapshots.items() if now.monotonic_ms >= due_ms]
+    def _recalled(self, message: Recalled, now: Now) -> list[Action]:
+        waiting = self._waiting.pop(("label", message.id), None)
+        if waiting is None or waiting.wanted is None:
+            return []
+        try:
+            self.labelling.keep(waiting.wanted, message, now)
+        except AgentError as error:
+            answer = _failed(str(error))
+        else:
+            answer = Command("successful")
+        return [self._say(("label", message.id), answer)]
+
+    def tick(self, now: Now) -> list[Action]:
+        """Fail the commands that no pipeline answered in time; let samples go that are too old."""
+        late = [key for key, one in self._waiting.items() if now.monotonic_ms >= one.due_ms]
         for key in late:
-            del self._snapshots[key]
+            del self._waiting[key]
         text = f"the pipeline did not answer within {SNAPSHOT_LIMIT_MS} ms"
-        return [self._say(("snapshot", key), _failed(text)) for key in late]
+        failed: list[Action] = [self._say(key, _failed(text)) for key in late]
+        return failed + self.labelling.tend(now)
 
     def due_ms(self) -> int | None:
-        """When `overdue` has something to do."""
-        return min(self._snapshots.values(), default=None)
+        """When `tick` has something to do."""
+        return min((one.due_ms for one in self._waiting.values()), default=None)
 
     def _say(self, key: tuple[str, str], command: Command) -> Publish:
         self._seen[key] = command
@@ -125,13 +160,33 @@ class Commands:
         if name not in running:
             choice = ", ".join(running) or "none"
             return _failed(f"args.pipeline must name a running pipeline: {choice}"), []
-        if len(self._snapshots) >= MAX_SNAPSHOTS:
+        if self._count_waiting("snapshot") >= MAX_SNAPSHOTS:
             return _failed(
                 f"{MAX_SNAPSHOTS} snapshots are being taken already; ask again later"
             ), []
-        self._snapshots[command_id] = now.monotonic_ms + SNAPSHOT_LIMIT_MS
+        self._waiting["snapshot", command_id] = _Waiting(now.monotonic_ms + SNAPSHOT_LIMIT_MS)
         tell = Tell(name, TakeSnapshot("take_snapshot", command_id))
         return Command("executing", args), [tell]
+
+    def _label(self, command_id: str, args: dict[str, Any], now: Now) -> Answer:
+        if self._count_waiting("label") >= MAX_LABELS:
+            return _failed(f"{MAX_LABELS} labels are on their way already; send it later"), []
+        try:
+            wanted, tell = self.labelling.ask(command_id, args)
+        except SampleError as error:
+            return _failed(str(error)), []
+        due_ms = now.monotonic_ms + SNAPSHOT_LIMIT_MS
+        self._waiting["label", command_id] = _Waiting(due_ms, wanted)
+        return Command("executing", args), [tell]
+
+    def _forget(self, _: str, args: dict[str, Any], __: Now) -> Answer:
+        try:
+            return Command("successful", args), self.labelling.forget(args)
+        except AgentError as error:  # how many they were stays here
+            return _failed(str(error)), []
+
+    def _count_waiting(self, op: str) -> int:
+        return sum(key[0] == op for key in self._waiting)
 
 
 def _failed(reason: str) -> Command:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from agent.channel.messages import Answer, Snapshot
+from agent.channel.messages import Answer, Recalled, Snapshot
 from agent.control.announcements import Announcements
 from agent.control.commands import Commands
 from agent.control.delivery import Delivery
@@ -33,6 +33,7 @@ from agent.control.reports import Counters, Identity
 from agent.control.shadow import Scope, Shadow
 from agent.control.subscriptions import Subscriptions
 from agent.control.supervisor import Limits
+from agent.learning.samples.store import SampleStore
 from agent.outbox.outbox import Outbox
 from broker.contract.codec import MAX_JSON_BYTES
 from broker.contract.errors import TopicError
@@ -60,6 +61,7 @@ class Agent:
         identity: Identity,
         shadow: Shadow,
         outbox: Outbox,
+        samples: SampleStore,
         random: Callable[[], float],
         limits: Limits | None = None,
     ) -> None:
@@ -69,20 +71,20 @@ class Agent:
         self._topics = Topics(shadow.config.broker.prefix)
         self._pipelines = Pipelines(random, limits)
         self._mcus = Microcontrollers(random, limits)
-        self._commands = Commands(self._topics, identity.device, self._pipelines)
+        self._commands = Commands(self._topics, identity.device, self._pipelines, samples)
         self._announcements = Announcements(
             identity, self._topics, shadow, self._pipelines, self._mcus
         )
         self._presence = Presence(identity.instance)
         self._counters = Counters()
-        self._delivery = Delivery(outbox, self._topics, identity.device)
-        self._linked = False
+        numbered = self._commands.labelling.answered
+        self._delivery = Delivery(outbox, self._topics, identity.device, numbered)
+        self._linked = self._left = False
         self._subscriptions = Subscriptions(self._topics, identity.device)
         self._status_due_ms: int | None = None
         self._metrics_due_ms = identity.started_ms
         self._ending: End | None = None
         self._end_due_ms = 0
-        self._left = False
 
     def begin(self, now: Now) -> list[Action]:
         """Start what the configuration wants; the link need not be there."""
@@ -232,18 +234,18 @@ class Agent:
 
     def _child_said(self, event: ChildSaid, now: Now) -> list[Action]:
         name, message = event.pipeline, event.message
-        if isinstance(message, Snapshot):
-            return self._commands.snapshot_taken(message.id, message.result)
+        if isinstance(message, Snapshot | Recalled):
+            return self._commands.answered(message, now)
         if isinstance(message, Answer):
             actions = self._pipelines.child_said(name, message, now)
-            pipeline = self._pipelines.items().get(name)
-            return actions + (
-                self._delivery.answered(name, pipeline, message, now) if pipeline else []
-            )
+            if pipeline := self._pipelines.items().get(name):
+                actions += self._delivery.answered(name, pipeline, message, now)
+            return actions
         before = self._announcements.standing()
         if name == BRIDGE:
             actions = self._mcus.said(message, now)
         else:
+            self._commands.labelling.heard(name, message)
             actions = self._pipelines.child_said(name, message, now)
         self._note_change(before, now)
         return actions
@@ -256,7 +258,7 @@ class Agent:
 
     def _tick(self, now: Now) -> list[Action]:
         before = self._announcements.standing()
-        actions = self._pipelines.tick(now) + self._mcus.tick(now) + self._commands.overdue(now)
+        actions = self._pipelines.tick(now) + self._mcus.tick(now) + self._commands.tick(now)
         self._note_change(before, now)
         self._outbox.tend(now.monotonic_ms)
         if now.monotonic_ms >= self._metrics_due_ms:

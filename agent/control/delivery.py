@@ -1,5 +1,7 @@
 """From a child's answer to a numbered result in the outbox, and from there to the broker."""
 
+from collections.abc import Callable
+
 from agent.channel.messages import Answer
 from agent.control import reports
 from agent.control.events import Action, Delivered, Log, Now, Publish
@@ -22,10 +24,18 @@ with every attempt to send it."""
 class Delivery:
     """Results of one device on their way."""
 
-    def __init__(self, outbox: Outbox, topics: Topics, device: str) -> None:
+    def __init__(
+        self,
+        outbox: Outbox,
+        topics: Topics,
+        device: str,
+        numbered: Callable[[str, int | None], None],
+    ) -> None:
+        """Tell `numbered` the pipeline and the sequence of every answer; None: it has none."""
         self._outbox = outbox
         self._topics = topics
         self._device = device
+        self._numbered = numbered
         self._troubled: set[str] = set()
 
     def answered(self, name: str, pipeline: Pipeline, answer: Answer, now: Now) -> list[Action]:
@@ -33,7 +43,9 @@ class Delivery:
         try:
             sequence = self._outbox.sequences.next(name)
         except StorageError as error:
+            self._numbered(name, None)
             return self._drop(name, str(error))
+        self._numbered(name, sequence)
         payload = encode(reports.result(answer, pipeline, sequence, now))
         if len(payload) > MAX_RESULT_BYTES:
             return self._drop(name, f"{len(payload)} bytes exceed {MAX_RESULT_BYTES}")

@@ -226,5 +226,11 @@ class Pipelines:
 def _only_retuned(before: PipelineConfig, after: PipelineConfig) -> bool:
     """Whether nothing changed but what a running child can take over."""
     same_kind = before.postprocess.kind == after.postprocess.kind
-    alike = replace(before, postprocess=after.postprocess, priority=after.priority)
+    bounds = replace(
+        after.samples, recent=before.samples.recent, recent_bytes=before.samples.recent_bytes
+    )
+    alike = replace(
+        before, postprocess=after.postprocess, priority=after.priority, samples=after.samples
+    )
+    same_kind = same_kind and bounds == after.samples  # what the child itself holds
     return same_kind and alike == after

@@ -10,6 +10,7 @@ from agent.offload.model import NoAnswerError, OffloadedModel
 from agent.pipeline.answers import Answered, Where
 from agent.pipeline.inference import Inference
 from agent.pipeline.protocol import Postprocessor, Preprocessor
+from agent.pipeline.recent import Recent
 from agent.pipeline.sample import Sample
 
 MAX_HELD = 64
@@ -45,8 +46,9 @@ class OffloadedInference(Inference):
         clock: Callable[[], int],
         *,
         spills: bool,
+        recent: Recent | None = None,
     ) -> None:
-        super().__init__(model, preprocessor, postprocessor, clock)
+        super().__init__(model, preprocessor, postprocessor, clock, recent)
         self._offloaded = model
         self._spills = spills
         self._handed: _Work | None = None
@@ -68,10 +70,7 @@ class OffloadedInference(Inference):
         self.frames += 1
         for _ in range(self._preprocessor.push(sample)):
             self._preprocessor.fill(self._model.input_view(0))
-            view = self._model.input_view(0)
-            work = _Work(
-                sample, began, self._clock(), view.copy() if self._post.needs_input else None
-            )
+            work = _Work(sample, began, self._clock(), self._input())
             is_free = self._spills and has_waited and self._handed is None
             if is_free and self._offloaded.hand_over():
                 self._handed = work
@@ -111,6 +110,6 @@ class OffloadedInference(Inference):
         work = done.work
         outputs = self._post.result(done.outputs, work.model_input)
         if outputs is not None:
-            self.latest = outputs
+            self._note(outputs, work.model_input)
             marks = (work.began, work.invoked, done.answered, self._clock())
             yield work.sample.captured_ns, work.sample.id, outputs, marks, done.where

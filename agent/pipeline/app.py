@@ -11,7 +11,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from agent.channel.messages import Progress, Ready, Refused, Retune, Snapshot, Stop, TakeSnapshot
+from agent.channel.messages import (
+    ForgetInputs,
+    Progress,
+    Ready,
+    Recall,
+    Refused,
+    Retune,
+    Snapshot,
+    Stop,
+    TakeSnapshot,
+)
 from agent.config.device import PipelineConfig
 from agent.config.processing import DetectPostprocess, Postprocess
 from agent.errors import AgentError, ChannelError, ConfigError, SourceError
@@ -23,6 +33,7 @@ from agent.pipeline.postprocess import build_postprocessor
 from agent.pipeline.preprocess import build_preprocessor
 from agent.pipeline.protocol import Postprocessor, Preprocessor
 from agent.pipeline.reach import reach_of
+from agent.pipeline.recent import Recent
 from agent.pipeline.sample import Sample
 from agent.pipeline.snapshot import snapshot
 from agent.runtime.adapters.loading import Options, load
@@ -179,6 +190,10 @@ class Child:
                     self._flush()
                     seen = snapshot(self._latest, self._inference.latest)
                     self._link.send(Snapshot("snapshot", request.id, seen))
+                case Recall():
+                    self._link.send(self._inference.recalled(request))
+                case ForgetInputs():
+                    self._inference.forget_inputs()
         return True
 
     def _retune(self, request: Retune) -> None:
@@ -223,14 +238,16 @@ def _inference(config: PipelineConfig, places: Places) -> tuple[Inference, Ready
 def _around(
     model: LoadedModel, before: Preprocessor, after: Postprocessor, config: PipelineConfig
 ) -> Inference:
+    samples = config.samples
+    recent = Recent(samples.recent, samples.recent_bytes) if samples.recent else None
     if config.runtime != "mcu":
-        return Inference(model, before, after, clock)
+        return Inference(model, before, after, clock, recent)
     from agent.offload.inference import OffloadedInference
     from agent.offload.model import OffloadedModel
 
     assert isinstance(model, OffloadedModel)
     spills = config.mcu.policy == "spill"
-    return OffloadedInference(model, before, after, clock, spills=spills)
+    return OffloadedInference(model, before, after, clock, spills=spills, recent=recent)
 
 
 def _anchors(config: Postprocess) -> Any:

@@ -1,12 +1,18 @@
 """One sample through preprocessing, model and postprocessing."""
 
+from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from numpy.typing import NDArray
+
+from agent.channel.messages import Recall, Recalled
 from agent.config.processing import Postprocess
+from agent.learning.samples.sample import MAX_EXAMPLE_BYTES
 from agent.pipeline.answers import Answered
 from agent.pipeline.postprocess import build_postprocessor
 from agent.pipeline.protocol import Postprocessor, Preprocessor
+from agent.pipeline.recent import Recent
 from agent.pipeline.sample import Sample
 from agent.runtime.protocol import LoadedModel
 
@@ -24,11 +30,13 @@ class Inference:
         preprocessor: Preprocessor,
         postprocessor: Postprocessor,
         clock: Callable[[], int],
+        recent: Recent | None = None,
     ) -> None:
         self._model = model
         self._preprocessor = preprocessor
         self._post = postprocessor
         self._clock = clock
+        self._recent = recent
         self._outputs = range(len(model.outputs))
         self.frames = self.skipped = 0
         self.latest: dict[str, Any] = {}
@@ -62,16 +70,43 @@ class Inference:
         self.frames += 1
         for _ in range(self._preprocessor.push(sample)):
             self._preprocessor.fill(model.input_view(0))
-            model_input = model.input_view(0).copy() if post.needs_input else None
+            model_input = self._input()
             invoked = clock()
             model.invoke()
             answered = clock()
             outputs = post.result([model.output_view(i) for i in self._outputs], model_input)
             if outputs is not None:
-                self.latest = outputs
+                self._note(outputs, model_input)
                 marks = (began, invoked, answered, clock())
                 yield sample.captured_ns, sample.id, outputs, marks, None
             began = clock()
+
+    def recalled(self, request: Recall) -> Recalled:
+        """Answer with an input that the model was given, if it is still there."""
+        found = None if self._recent is None else self._recent.get(request.answer)
+        if found is None:
+            return Recalled("recalled", request.id, reason="newer ones have taken its place")
+        if found.nbytes > MAX_EXAMPLE_BYTES:
+            reason = f"{found.nbytes} bytes exceed {MAX_EXAMPLE_BYTES}"
+            return Recalled("recalled", request.id, reason=reason)
+        info, data = self._model.inputs[0], b64encode(found.tobytes()).decode("ascii")
+        kind = (info.dtype, info.scale, info.zero_point)
+        return Recalled("recalled", request.id, data, *kind)
+
+    def forget_inputs(self) -> None:
+        """Forget the inputs that are held for labels."""
+        if self._recent is not None:
+            self._recent.clear()
+
+    def _input(self) -> NDArray[Any] | None:
+        """A copy of what the model is given, if anybody will want it; a run may overwrite it."""
+        wanted = self._post.needs_input or self._recent is not None
+        return self._model.input_view(0).copy() if wanted else None
+
+    def _note(self, outputs: dict[str, Any], model_input: NDArray[Any] | None) -> None:
+        self.latest = outputs
+        if self._recent is not None and model_input is not None:
+            self._recent.keep(model_input)
 
     def retune(self, config: Postprocess, anchors: Any) -> None:
         """Take over another postprocessing; the old one stays if this one does not fit.

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from agent.channel.messages import Answer, Mcu, Mcus, Progress, Ready, Refused, Snapshot
+from agent.channel.messages import Answer, Mcu, Mcus, Progress, Ready, Recalled, Refused, Snapshot
 from agent.control.commands import KEPT
 from agent.control.core import STOP_LIMIT_MS
 from agent.control.events import BRIDGE, ChildSaid, Delivered, End, Publish, Received, Tick
@@ -20,7 +20,7 @@ from tests.support.sim import LATENCY, PREFIX, Rig, matches, pipeline
 TREE = {
     "broker": {"url": "mqtt://own"},
     "pipelines": {
-        "cam": pipeline(deadline_ms=1000),
+        "cam": pipeline(deadline_ms=1000, samples={"recent": 2}),
         "door": pipeline(source={"kind": "mqtt", "topic": "house/door"}, deadline_ms=500),
     },
     "mcus": {"m4": {"port": "/dev/ttyACM0"}},
@@ -38,6 +38,8 @@ COMMANDS = st.fixed_dictionaries(
             {},
             optional={
                 "pipeline": st.sampled_from(["cam", "door", "gone", None, 5, [], {}, ["cam"]]),
+                "sequence": st.sampled_from([0, 1, 2, None, True, -1, "0", []]),
+                "label": st.sampled_from(["yes", 3, [0.5], "", None, {}]),
                 "level": st.sampled_from(["debug", "loud", None, [], {}]),
             },
         )
@@ -60,7 +62,9 @@ PAYLOADS = st.one_of(
     st.sampled_from([b"", b"\xff\xfe", b"null", b"[" * 99_999, b'{"a":1,"a":2}', b"9" * 9000]),
     st.just(b'{"x":"' + b"a" * (MAX_JSON_BYTES + 1) + b'"}'),
 )
-OPS = st.sampled_from(["ping", "restart", "snapshot", "set-log-level", "format-disk"])
+OPS = st.sampled_from(
+    ["ping", "restart", "snapshot", "set-log-level", "label", "forget", "format-disk"]
+)
 IDS = st.sampled_from(["a", "b", "c"])
 TOPICS = st.one_of(
     st.sampled_from(
@@ -146,6 +150,10 @@ class CoreUnderFire(RuleBasedStateMachine):
     def snapshot(self, name: str, id_: str) -> None:
         self.rig.say(Snapshot("snapshot", id_, {"input": None}), name)
 
+    @rule(name=NAMES, id_=IDS, data=st.sampled_from(["AAAA", "A", "?", "", None]))
+    def recalled(self, name: str, id_: str, data: str | None) -> None:
+        self.rig.say(Recalled("recalled", id_, data, "int8", 0.5, 3), name)
+
     @precondition(lambda self: self.rig.alive)
     @rule(data=st.data())
     def exit(self, data: st.DataObject) -> None:
@@ -173,6 +181,7 @@ class CoreUnderFire(RuleBasedStateMachine):
     @rule(call=st.sampled_from(["append", "delete", "load", "reserve", "expire", "evict", ""]))
     def disk_breaks(self, call: str) -> None:
         self.rig.store.refuse = lambda name: name == call
+        self.rig.samples.refuses = call == "append"
 
     @invariant()
     def it_says_only_what_the_contract_knows_and_only_in_its_own_topics(self) -> None:
@@ -390,7 +399,7 @@ def test_memory_of_commands_is_bounded() -> None:
         rig.receive(f"devices/dev/cmd/ping/n{i}", {"status": "init"})
         rig.receive(f"devices/dev/cmd/snapshot/n{i}", {"status": "init"})
     assert len(rig.agent._commands._seen) <= KEPT
-    assert len(rig.agent._commands._snapshots) <= 16
+    assert len(rig.agent._commands._waiting) <= 16
 
 
 def test_a_child_that_is_no_longer_known_is_not_listened_to() -> None:
