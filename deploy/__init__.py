@@ -1,0 +1,1 @@
+"""What brings Selvedge onto a Raspberry Pi; run from a source tree, not installed."""

@@ -1,0 +1,34 @@
+"""Words about the package, for dpkg."""
+
+from deploy.package.targets import Architecture, Suite
+
+DESCRIPTION = """\
+edge AI agent for the Raspberry Pi
+ Runs int8 models on a camera, a microphone or a sensor, as TFLite or as sealed
+ WebAssembly, and speaks with its fleet over MQTT. Everything that it needs
+ besides Python is inside: nothing is downloaded when it is installed."""
+
+
+def control(version: str, suite: Suite, architecture: Architecture, installed_bytes: int) -> str:
+    """The text of `DEBIAN/control`."""
+    major, minor = map(int, suite.python.split("."))
+    fields = {
+        "Package": "selvedge",
+        "Version": package_version(version, suite),
+        "Architecture": architecture.debian,
+        "Maintainer": "The Selvedge authors <selvedge@localhost>",
+        "Installed-Size": str(-(-installed_bytes // 1024)),
+        "Section": "science",
+        "Priority": "optional",
+        "Depends": f"python3 (>= {suite.python}), python3 (<< {major}.{minor + 1}), "
+        f"libc6 (>= 2.{suite.glibc_minor})",
+        "Recommends": "mosquitto",
+        "Suggests": "python3-picamera2, alsa-utils",
+        "Description": DESCRIPTION,
+    }
+    return "".join(f"{key}: {value}\n" for key, value in fields.items())
+
+
+def package_version(version: str, suite: Suite) -> str:
+    """Newer for a newer release of Debian, so that an upgrade of the machine upgrades it."""
+    return f"{version}+deb{suite.release}"

@@ -1,0 +1,74 @@
+"""What lies where on a device."""
+
+import shutil
+from pathlib import Path
+
+from deploy.package import completion, man, wasm3, wheels
+from deploy.package.targets import Architecture, Suite
+
+DEPLOY = Path(__file__).resolve().parents[1]
+HOME = "opt/selvedge"
+SCRIPT = """\
+#!/opt/selvedge/bin/python3 -P
+import sys
+
+from selvedge import main
+
+sys.exit(main())
+"""
+CONFIGURATION = ("/etc/selvedge/agent.toml",)
+"""Files that an upgrade asks about when the administrator has changed them."""
+NOT_WANTED = ("bin", "include", "share")
+"""Scripts and pages of other people's wheels."""
+
+
+def build(root: Path, suite: Suite, architecture: Architecture, wheel: Path, cache: Path) -> None:
+    """Lay out all files of the package below `root`.
+
+    Raises:
+        PackageError: a part cannot be had.
+    """
+    site = root / HOME / f"lib/python{suite.python}/site-packages"
+    site.mkdir(parents=True)
+    wheels.install(suite, architecture, wheel, site)
+    wasm3.install(suite, architecture, site, cache)
+    for name in NOT_WANTED:
+        shutil.rmtree(site / name, ignore_errors=True)
+    _write_venv(root / HOME, suite)
+    link = root / "usr/bin/selvedge"
+    link.parent.mkdir(parents=True)
+    link.symlink_to(f"/{HOME}/bin/selvedge")
+    _copy(DEPLOY / "systemd", root / "lib/systemd/system", "*.service")
+    _copy(DEPLOY / "udev", root / "lib/udev/rules.d", "*.rules")
+    _copy(DEPLOY / "debian", root / "etc/selvedge", "agent.toml")
+    credentials = root / "etc/selvedge/credentials"
+    credentials.mkdir(mode=0o700)
+    _write(root / "usr/share/man/man1/selvedge.1.gz", man.compressed())
+    _write(
+        root / "usr/share/bash-completion/completions/selvedge", completion.script().encode()
+    )
+    _write(
+        root / "usr/share/doc/selvedge/copyright", (DEPLOY.parent / "LICENSE").read_bytes()
+    )
+
+
+def _write_venv(home: Path, suite: Suite) -> None:
+    (home / "bin").mkdir()
+    for name in ("python3", "python"):
+        (home / "bin" / name).symlink_to("/usr/bin/python3")
+    words = ("home = /usr/bin", "include-system-site-packages = false", f"version = {suite.python}")
+    (home / "pyvenv.cfg").write_text("\n".join((*words, "")))
+    script = home / "bin/selvedge"
+    script.write_text(SCRIPT)
+    script.chmod(0o755)
+
+
+def _copy(source: Path, target: Path, pattern: str) -> None:
+    target.mkdir(parents=True, exist_ok=True)
+    for path in sorted(source.glob(pattern)):
+        shutil.copyfile(path, target / path.name)
+
+
+def _write(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)

@@ -1,0 +1,77 @@
+"""The Python part of a package: our wheel, and those of others for the machine it is made for."""
+
+import sys
+import tomllib
+from pathlib import Path
+
+from packaging.requirements import Requirement
+
+from deploy.package.commands import run
+from deploy.package.errors import PackageError
+from deploy.package.targets import Architecture, Suite, platforms
+
+ROOT = Path(__file__).resolve().parents[2]
+EXTRAS = ("cryptography",)
+"""Wanted on a device besides what the agent needs: `broker init` makes certificates with it."""
+
+
+def install(suite: Suite, architecture: Architecture, wheel: Path, site: Path) -> None:
+    """Fill a `site-packages` folder.
+
+    Raises:
+        PackageError: a wheel is not to be had for this machine.
+    """
+    wanted = [str(each) for each in requirements(suite, architecture)]
+    where = [
+        *("--target", str(site), "--implementation", "cp", "--python-version", suite.python),
+        *(f"--platform={tag}" for tag in platforms(suite, architecture)),
+    ]
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    pip += ["--no-compile", "--only-binary=:all:", "--no-warn-conflicts"]
+    run([*pip, *where, *wanted])
+    run([*pip, *where, "--no-deps", "--no-index", str(wheel)])
+
+
+def requirements(suite: Suite, architecture: Architecture) -> list[Requirement]:
+    """What our own wheel asks for on such a machine.
+
+    Markers are answered here, because pip answers them for the machine that it runs on.
+    """
+    tree = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    project = tree["project"]
+    lines = list(project["dependencies"])
+    every = [line for lines in project["optional-dependencies"].values() for line in lines]
+    for name in EXTRAS:
+        lines.append(next(line for line in every if Requirement(line).name == name))
+    environment = {
+        "implementation_name": "cpython",
+        "os_name": "posix",
+        "platform_machine": architecture.machine,
+        "platform_python_implementation": "CPython",
+        "platform_system": "Linux",
+        "python_full_version": f"{suite.python}.0",
+        "python_version": suite.python,
+        "sys_platform": "linux",
+    }
+    wanted = []
+    for requirement in map(Requirement, lines):
+        if requirement.marker is None or requirement.marker.evaluate(environment):
+            requirement.marker = None
+            wanted.append(requirement)
+    return wanted
+
+
+def own_wheel(cache: Path) -> Path:
+    """Build our wheel from this tree.
+
+    Raises:
+        PackageError: it cannot be built.
+    """
+    folder = cache / "own"
+    for old in folder.glob("*.whl"):
+        old.unlink()
+    run([sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", str(folder), str(ROOT)])
+    found = sorted(folder.glob("selvedge-*.whl"))
+    if len(found) != 1:
+        raise PackageError(f"one wheel was expected in {folder}, found {len(found)}")
+    return found[0]
