@@ -17,7 +17,7 @@ INSTALL = $(PIP) --editable '.[$(1)]' && \
 comma := ,
 PURE := tests/unit tests/sim
 ENGINE := $(shell find engine -name '*.[ch]' -o -name '*.py')
-CODE := selvedge.py setup.py agent broker engine firmware_bridge toolchain benchmarks examples docs tests
+CODE := selvedge.py setup.py agent broker engine firmware_bridge toolchain benchmarks examples docs tests deploy
 
 .PHONY: demo setup test check lint fix bench campaign docs firmware packages wheel clean
 

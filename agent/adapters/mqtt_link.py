@@ -19,6 +19,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from agent.adapters.credentials import credential
 from agent.config.device import BrokerConfig
 from agent.control.backoff import Backoff
 from agent.control.events import Delivered, LinkDown, LinkEvent, LinkUp, Publish, Received
@@ -142,13 +143,14 @@ class MqttLink:
         config = self._config
         scheme, _, _ = self._address()
         try:
-            if config.password_file is not None:
-                password = Path(config.password_file).read_text(encoding="utf-8").rstrip("\n")
+            if secret := credential(config.password_file):
+                password = Path(secret).read_text(encoding="utf-8").rstrip("\n")
                 client.username_pw_set(config.username or "", password)
             elif config.username is not None:
                 client.username_pw_set(config.username)
             if scheme == "mqtts":
-                client.tls_set(config.ca, config.cert, config.key)
+                cert, key = credential(config.cert), credential(config.key)
+                client.tls_set(credential(config.ca), cert, key)
         except (OSError, ValueError, ssl.SSLError) as error:
             raise ConfigError(
                 f"broker: cannot use its certificates or password file: {error}"

@@ -26,7 +26,12 @@ class BrokerConfig:
         Literal["auto", "5", "3.1.1"], Doc("auto tries 5, and 3.1.1 where the broker refuses it")
     ] = "auto"
     keepalive_s: Annotated[int, Range(5, 3600)] = 30
-    ca: Annotated[PathText | None, Doc("certificate of the broker's authority")] = None
+    ca: Annotated[
+        PathText | None,
+        Doc(
+            "certificate of the broker's authority; $CREDENTIALS_DIRECTORY/… for what systemd hands over"
+        ),
+    ] = None
     cert: Annotated[PathText | None, Doc("this device's certificate")] = None
     key: Annotated[PathText | None, Doc("its private key")] = None
     username: ShortText | None = None

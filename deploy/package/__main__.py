@@ -1,4 +1,4 @@
-"""`python -m deploy.package [--suite bookworm] [--architecture arm64]` prints the package's path."""
+"""`python -m deploy.package [--suite NAME] [--architecture NAME]` prints the packages' paths."""
 
 import argparse
 import sys
@@ -32,9 +32,9 @@ def main() -> int:
                     asked.output / suite,
                     asked.version,
                 )
-                print(made)
+                sys.stdout.write(f"{made}\n")
     except PackageError as error:
-        print(f"make deb: {error}", file=sys.stderr)
+        sys.stderr.write(f"make deb: {error}\n")
         return 1
     return 0
 

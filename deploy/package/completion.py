@@ -30,6 +30,11 @@ _selvedge() {{
 }}
 complete -o filenames -F _selvedge selvedge
 """
+GROUP = """\
+    "2 {head}")
+        mapfile -t COMPREPLY < <(compgen -W "{words}" -- "$current")
+        [ -z "${{COMPREPLY[*]}}" ] || return
+        ;;"""
 
 
 def script() -> str:
@@ -43,14 +48,14 @@ def script() -> str:
     return SCRIPT.format(
         first=" ".join(sorted(groups)),
         groups="\n".join(
-            f'    "2 {head}") mapfile -t COMPREPLY < <(compgen -W "{" ".join(words)}" -- "$current");'
-            ' [ -z "${COMPREPLY[*]}" ] || return ;;'
-            for head, words in nested.items()
+            GROUP.format(head=head, words=" ".join(words)) for head, words in nested.items()
         ),
         options="\n".join(
             f'    "{name}") words="{words}" ;;' for name, words in known.items() if " " in name
         ),
         single="\n".join(
-            f'        {name}) words="{words}" ;;' for name, words in known.items() if " " not in name
+            f'        {name}) words="{words}" ;;'
+            for name, words in known.items()
+            if " " not in name
         ),
     )

@@ -1,4 +1,4 @@
-"""Files of Debian's packages for any release and architecture; the machine's own list is left alone."""
+"""Files of Debian's packages for any release and architecture, beside the machine's own."""
 
 import re
 from pathlib import Path

@@ -44,12 +44,8 @@ def build(root: Path, suite: Suite, architecture: Architecture, wheel: Path, cac
     credentials = root / "etc/selvedge/credentials"
     credentials.mkdir(mode=0o700)
     _write(root / "usr/share/man/man1/selvedge.1.gz", man.compressed())
-    _write(
-        root / "usr/share/bash-completion/completions/selvedge", completion.script().encode()
-    )
-    _write(
-        root / "usr/share/doc/selvedge/copyright", (DEPLOY.parent / "LICENSE").read_bytes()
-    )
+    _write(root / "usr/share/bash-completion/completions/selvedge", completion.script().encode())
+    _write(root / "usr/share/doc/selvedge/copyright", (DEPLOY.parent / "LICENSE").read_bytes())
 
 
 def _write_venv(home: Path, suite: Suite) -> None:

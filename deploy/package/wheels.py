@@ -41,8 +41,7 @@ def requirements(suite: Suite, architecture: Architecture) -> list[Requirement]:
     project = tree["project"]
     lines = list(project["dependencies"])
     every = [line for lines in project["optional-dependencies"].values() for line in lines]
-    for name in EXTRAS:
-        lines.append(next(line for line in every if Requirement(line).name == name))
+    lines += [next(line for line in every if Requirement(line).name == name) for name in EXTRAS]
     environment = {
         "implementation_name": "cpython",
         "os_name": "posix",
@@ -70,7 +69,9 @@ def own_wheel(cache: Path) -> Path:
     folder = cache / "own"
     for old in folder.glob("*.whl"):
         old.unlink()
-    run([sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", str(folder), str(ROOT)])
+    run(
+        [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", str(folder), str(ROOT)]
+    )
     found = sorted(folder.glob("selvedge-*.whl"))
     if len(found) != 1:
         raise PackageError(f"one wheel was expected in {folder}, found {len(found)}")
