@@ -27,10 +27,7 @@ class BrokerConfig:
     ] = "auto"
     keepalive_s: Annotated[int, Range(5, 3600)] = 30
     ca: Annotated[
-        PathText | None,
-        Doc(
-            "certificate of the broker's authority; $CREDENTIALS_DIRECTORY/… for what systemd hands over"
-        ),
+        PathText | None, Doc("the broker's authority; $CREDENTIALS_DIRECTORY/… works")
     ] = None
     cert: Annotated[PathText | None, Doc("this device's certificate")] = None
     key: Annotated[PathText | None, Doc("its private key")] = None
