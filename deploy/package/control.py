@@ -21,7 +21,7 @@ def control(version: str, suite: Suite, architecture: Architecture, installed_by
         "Section": "science",
         "Priority": "optional",
         "Depends": f"python3 (>= {suite.python}), python3 (<< {major}.{minor + 1}), "
-        f"libc6 (>= 2.{suite.glibc_minor})",
+        f"libc6 (>= 2.{suite.glibc_minor}), libgcc-s1, libstdc++6",
         "Recommends": "mosquitto",
         "Suggests": "python3-picamera2, alsa-utils",
         "Description": DESCRIPTION,
