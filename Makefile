@@ -3,6 +3,7 @@
 # make bench  every number that the docs quote    make clean  remove what was built
 # make firmware  the image for mps2-an386, which arm-none-eabi-gcc builds
 # make wheel  dist/selvedge-*.whl, which installs without a compiler on any machine
+# make deb    dist/*/selvedge_*.deb for Debian 12 and 13, arm64 and amd64 (DEB="--suite bookworm")
 
 PYTHON ?= python3
 VENV := .venv
@@ -58,6 +59,9 @@ wheel: $(VENV)/bin/python
 
 firmware:
 	@image=$$($(PYTHON) firmware_bridge/firmware/build.py) && echo $$image && arm-none-eabi-size $$image
+
+deb: $(VENV)/.dev
+	$(BIN)/python -m deploy.package $(DEB)
 
 packages:
 	@tests/support/install-packages.sh

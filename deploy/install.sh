@@ -44,7 +44,7 @@ if [ -n "$uninstall" ]; then
     run rm -rf $home /usr/local/bin/selvedge $units/selvedge-agent.service $units/selvedge-broker.service \
         $units/selvedge-agent.service.d /etc/udev/rules.d/60-selvedge.rules
     if [ -n "$purge" ]; then
-        run rm -rf /etc/selvedge /var/lib/selvedge /var/lib/private/selvedge /var/lib/selvedge-broker \
+        run rm -rf /etc/selvedge /var/lib/selvedge /var/lib/private/selvedge \
             /var/cache/selvedge /var/cache/private/selvedge
     fi
     [ -z "$has_systemd" ] || run systemctl daemon-reload

@@ -44,7 +44,7 @@ MASKED = (
     *("fstrim.timer", "proc-sys-fs-binfmt_misc.automount", "mosquitto.service"),
 )
 PAM = ("auth", "account", "password", "session", "session-noninteractive")
-FORM = 1
+FORM = 2
 """Of what is made here; another number makes it anew."""
 
 
@@ -99,6 +99,7 @@ def _finish(root: Path) -> None:
         "passwd: files systemd\ngroup: files systemd\nhosts: files\n"
     )
     (etc / "resolv.conf").unlink(missing_ok=True)
+    (root / "usr/lib/sysusers.d/mosquitto.conf").write_text("u mosquitto - - /var/lib/mosquitto\n")
     run(["systemctl", f"--root={root}", "preset-all", "--preset-mode=enable-only"])
     run(["systemd-sysusers", f"--root={root.resolve()}"])
     units = etc / "systemd/system"

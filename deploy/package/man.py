@@ -9,7 +9,7 @@ from deploy.package.commands_of_selvedge import parsers
 
 FILES = {
     "/etc/selvedge/*.toml": "configuration of the agent, in order of name",
-    "/etc/selvedge/credentials": "ca.crt, device.crt, device.key: for root alone; the service gets "
+    "/etc/selvedge/credentials": "ca.crt, client.crt, client.key: for root alone; the service gets "
     "copies",
     "/var/lib/selvedge": "what must last: results on their way, desired configuration",
 }
