@@ -25,6 +25,7 @@ from agent.runtime.plan_file import read_plan
 from firmware_bridge.adapters.attached import Attached
 from firmware_bridge.adapters.emulator import Emulator
 from firmware_bridge.adapters.serial_port import SerialPort
+from firmware_bridge.bridge.variants import Offer
 from firmware_bridge.calls.methods import Method, pack_infer, unpack_outputs
 from firmware_bridge.firmware.build import build
 from toolchain.convert.convert import Choices, to_plan
@@ -57,7 +58,7 @@ def measure(name: str, bridge_port: str, direct_port: str, folder: Path) -> dict
         try:
             direct.connect()
             output_bytes = sum(record.bytes for _, record in plan.outputs)
-            devices = BridgeDevices(path, data, sha256, output_bytes)
+            devices = BridgeDevices(path, Offer.of(data), output_bytes)
             engine = HostModel(plan)
             config = OffloadConfig(deadline_ms=1000)
             model = OffloadedModel(plan, devices, engine, engine, config, time.monotonic_ns)

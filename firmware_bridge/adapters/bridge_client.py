@@ -18,6 +18,7 @@ from firmware_bridge.bridge.protocol import (
     Told,
     pack,
 )
+from firmware_bridge.bridge.variants import Offer, Variants
 from firmware_bridge.errors import LinkDownError, RecordError
 
 READ_BYTES = 256 * 1024
@@ -38,24 +39,23 @@ class BridgeClient:
         self._messages = Messages()
         self._numbers = count(1)
 
-    def infer(
-        self, plan: bytes, sha256: bytes, inputs: bytes, output_bytes: int, deadline_ms: int
-    ) -> Told:
-        """Run a plan on some device; the plan is handed over where the bridge lacks it."""
+    def infer(self, offer: Offer, inputs: bytes, output_bytes: int, deadline_ms: int) -> Told:
+        """Run a model on some device; plans are handed over where the bridge lacks them."""
         end_s = time.monotonic() + deadline_ms / 1000
-        told = self._ask(sha256, inputs, output_bytes, end_s)
-        if told.verdict is Verdict.UNKNOWN_PLAN:
-            self._send(Load(plan), end_s)
-            told = self._ask(sha256, inputs, output_bytes, end_s)
+        told = self._ask(offer.variants, inputs, output_bytes, end_s)
+        for _ in offer.plans:
+            if not self._hand_over(offer, told, end_s):
+                break
+            told = self._ask(offer.variants, inputs, output_bytes, end_s)
         return told
 
-    def load(self, plan: bytes, deadline_ms: int) -> None:
-        """Hand a plan over."""
-        self._send(Load(plan), time.monotonic() + deadline_ms / 1000)
+    def load(self, offer: Offer, told: Told, deadline_ms: int) -> None:
+        """Hand over the plan that an outcome asks for, if it asks for one."""
+        self._hand_over(offer, told, time.monotonic() + deadline_ms / 1000)
 
-    def begin(self, sha256: bytes, inputs: bytes, output_bytes: int, deadline_ms: int) -> int:
-        """Ask to run a plan; returns the number under which `take` finds the outcome."""
-        return self._request(sha256, inputs, output_bytes, time.monotonic() + deadline_ms / 1000)
+    def begin(self, variants: Variants, inputs: bytes, output_bytes: int, deadline_ms: int) -> int:
+        """Ask to run a model; returns the number under which `take` finds the outcome."""
+        return self._request(variants, inputs, output_bytes, time.monotonic() + deadline_ms / 1000)
 
     def take(self, number: int) -> Told | None:
         """Return an outcome if it is there; it does not wait, and forgets those of others."""
@@ -85,17 +85,23 @@ class BridgeClient:
             self._connection.close()
         self._connection, self._messages = None, Messages()
 
-    def _ask(self, sha256: bytes, inputs: bytes, output_bytes: int, end_s: float) -> Told:
-        number = self._request(sha256, inputs, output_bytes, end_s)
+    def _hand_over(self, offer: Offer, told: Told, end_s: float) -> bool:
+        plan = offer.plans.get(told.outputs) if told.verdict is Verdict.UNKNOWN_PLAN else None
+        if plan is not None:
+            self._send(Load(plan), end_s)
+        return plan is not None
+
+    def _ask(self, variants: Variants, inputs: bytes, output_bytes: int, end_s: float) -> Told:
+        number = self._request(variants, inputs, output_bytes, end_s)
         while True:
             for message in self._receive(end_s):
                 if isinstance(message, Told) and message.number == number:
                     return message
 
-    def _request(self, sha256: bytes, inputs: bytes, output_bytes: int, end_s: float) -> int:
+    def _request(self, variants: Variants, inputs: bytes, output_bytes: int, end_s: float) -> int:
         number = next(self._numbers) % 2**32
         left_ms = max(1, round((end_s - time.monotonic()) * 1000 * DEVICE_PART))
-        self._send(Infer(number, sha256, left_ms, output_bytes, inputs), end_s)
+        self._send(Infer(number, variants, left_ms, output_bytes, inputs), end_s)
         return number
 
     def _send(self, message: Message, end_s: float) -> None:

@@ -12,6 +12,7 @@ from firmware_bridge.bridge.health import Health, Tally
 from firmware_bridge.bridge.jobs import Job, Outcome, Verdict
 from firmware_bridge.bridge.residency import Residency
 from firmware_bridge.bridge.states import HEALTHY, TABLE, Cause, State
+from firmware_bridge.bridge.variants import Variants
 from firmware_bridge.calls.client import Client, ClientEvent, Down, Expired, Replied, Up
 from firmware_bridge.calls.methods import CallStatus, Method, Stat, pack_infer, unpack_outputs
 from firmware_bridge.calls.upload import Phase, Upload
@@ -65,6 +66,10 @@ class Accelerator:
     def load(self) -> int:
         """Jobs that wait or run."""
         return len(self._queue) + (self._job is not None)
+
+    def plan_for(self, variants: Variants) -> bytes:
+        """Return which of a model's plans is for the kernels here."""
+        return variants.plan_for(self.welcome.about.target if self.welcome else 0)
 
     @property
     def epoch(self) -> int:
@@ -180,7 +185,7 @@ class Accelerator:
         if self._queue:
             self._job, self._began_ms = self._queue.popleft(), now_ms
             self._move(Cause.JOB)
-            body = pack_infer(self._job.sha256, self._job.inputs)
+            body = pack_infer(self.plan_for(self._job.variants), self._job.inputs)
             left_ms = self._job.expires_ms - now_ms
             self._call = self._client.call(Method.INFER, body, now_ms, left_ms)
         elif self._wanted:
@@ -204,23 +209,24 @@ class Accelerator:
             self._inferred(self._job, event, now_ms)
 
     def _inferred(self, job: Job, reply: Replied, now_ms: int) -> None:
+        sha256 = self.plan_for(job.variants)
         if reply.status is CallStatus.OK:
             ticks, outputs = unpack_outputs(reply.body)
             if len(outputs) != job.output_bytes:
                 told = f"answered {len(outputs)} bytes instead of {job.output_bytes}"
                 self._fail(told, now_ms)
                 return
-            self.residency.used(job.sha256, now_ms)
+            self.residency.used(sha256, now_ms)
             self._health.praise()
             self.tally.answered += 1
             self.tally.busy_ms += now_ms - self._began_ms
             outcome = Outcome(job.token, Verdict.OK, self.name, self.epoch, ticks, outputs)
             self.outcomes.append(outcome)
         elif reply.status is CallStatus.NO_PLAN:
-            self.residency.lost(job.sha256)
+            self.residency.lost(sha256)
             self._end(job, Verdict.UNREADY)
         elif reply.status is CallStatus.BAD_REQUEST:
-            self.residency.refuse(job.sha256, "does not take the input", now_ms)
+            self.residency.refuse(sha256, "does not take the input", now_ms)
             self._end(job, Verdict.REFUSED)
         elif reply.status is CallStatus.BUSY:
             self._end(job, Verdict.BUSY)

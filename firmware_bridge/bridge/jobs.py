@@ -3,13 +3,15 @@
 from dataclasses import dataclass
 from enum import IntEnum
 
+from firmware_bridge.bridge.variants import Variants
+
 
 class Verdict(IntEnum):
     """How a job ended; all but `OK` mean: compute it yourself."""
 
     OK = 0
     UNKNOWN_PLAN = 1
-    """The bridge was not given this plan since its start."""
+    """The bridge was not given the plan for a device's kernels since its start."""
     NO_DEVICE = 2
     """None is healthy."""
     UNREADY = 3
@@ -29,13 +31,13 @@ class Job:
 
     Attributes:
         token: of whoever asks; it comes back.
-        sha256: of the plan.
+        variants: the plans of the model; the device takes that for its kernels.
         output_bytes: of all outputs; an answer of another length is none.
         expires_ms: when the answer is of no use any more.
     """
 
     token: tuple[int, int]
-    sha256: bytes
+    variants: Variants
     inputs: bytes
     output_bytes: int
     expires_ms: int
@@ -49,6 +51,7 @@ class Outcome:
         where: the device's name.
         epoch: another after each start of the device.
         ticks: of the board's clock.
+        outputs: of the model; with UNKNOWN_PLAN the sha256 of the plan that is lacking.
     """
 
     token: tuple[int, int]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from firmware_bridge.bridge.jobs import Outcome, Verdict
+from firmware_bridge.bridge.variants import Variants
 from firmware_bridge.errors import RecordError
 
 MAX_PLAN_BYTES = 8 << 20
@@ -17,13 +18,13 @@ MAX_BODY_BYTES = MAX_PLAN_BYTES
 MAX_DEADLINE_MS = 60_000
 MAX_NAME_BYTES = 64
 _LENGTH = struct.Struct("<I")
-_INFER = struct.Struct("<I32sII")
+_INFER = struct.Struct("<III")
 _OUTCOME = struct.Struct("<IBIQB")
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Here is a plan; INFER names it by its sha256."""
+    """Here is a plan; INFER names it by its sha256, and an outcome may ask for it."""
 
     kind: ClassVar[int] = 1
     plan: bytes
@@ -40,7 +41,7 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Infer:
-    """Run a plan.
+    """Run a model on a device, with the plan for its kernels.
 
     Attributes:
         number: comes back in the outcome.
@@ -49,25 +50,28 @@ class Infer:
 
     kind: ClassVar[int] = 2
     number: int
-    sha256: bytes
+    variants: Variants
     deadline_ms: int
     output_bytes: int
     inputs: bytes
 
     def pack(self) -> bytes:
         """Write the body."""
-        head = _INFER.pack(self.number, self.sha256, self.deadline_ms, self.output_bytes)
-        return head + self.inputs
+        head = _INFER.pack(self.number, self.deadline_ms, self.output_bytes)
+        return head + self.variants.pack() + self.inputs
 
     @classmethod
     def unpack(cls, body: bytes) -> "Infer":
         """Read a body."""
-        if not _INFER.size <= len(body) <= _INFER.size + MAX_TENSOR_BYTES:
+        if len(body) < _INFER.size:
             raise RecordError(f"INFER of {len(body)} bytes")
-        number, sha256, deadline_ms, output_bytes = _INFER.unpack_from(body)
+        number, deadline_ms, output_bytes = _INFER.unpack_from(body)
         if not 1 <= deadline_ms <= MAX_DEADLINE_MS or output_bytes > MAX_TENSOR_BYTES:
             raise RecordError(f"INFER in {deadline_ms} ms for {output_bytes} bytes of outputs")
-        return cls(number, sha256, deadline_ms, output_bytes, body[_INFER.size :])
+        variants, inputs = Variants.unpack(body[_INFER.size :])
+        if len(inputs) > MAX_TENSOR_BYTES:
+            raise RecordError(f"INFER of {len(inputs)} bytes of inputs")
+        return cls(number, variants, deadline_ms, output_bytes, inputs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +111,10 @@ class Status:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """The outcome of an INFER; `where` and `outputs` are empty unless it went well."""
+    """The outcome of an INFER; `where` and `outputs` are empty unless it went well.
+
+    With UNKNOWN_PLAN `outputs` is the sha256 of the plan to LOAD.
+    """
 
     kind: ClassVar[int] = 5
     number: int

@@ -78,13 +78,10 @@ class Service:
             del self._plans[next(iter(self._plans))]
 
     def _infer(self, client: int, asked: Infer, now_ms: int) -> Iterator[tuple[int, Message]]:
-        plan = self._plans.get(asked.sha256)
-        if plan is None:
-            yield client, Told(asked.number, Verdict.UNKNOWN_PLAN)
-        elif self._open[client] >= MAX_OPEN:
+        if self._open[client] >= MAX_OPEN:
             yield client, Told(asked.number, Verdict.BUSY)
         else:
             self._open[client] += 1
             token, expires_ms = (client, asked.number), now_ms + asked.deadline_ms
-            job = Job(token, asked.sha256, asked.inputs, asked.output_bytes, expires_ms)
-            self.pool.submit(job, plan, now_ms)
+            job = Job(token, asked.variants, asked.inputs, asked.output_bytes, expires_ms)
+            self.pool.submit(job, self._plans, now_ms)

@@ -4,13 +4,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import psutil
+import pytest
 
 from broker.adapters.private_broker import RunningBroker
 from broker.contract.messages import McuStatus, decode
 from broker.contract.topics import McuStatusChannel
+from firmware_bridge.adapters.emulator import Emulator
 from tests.support.agents import Bench, Fleet, RunningAgent
-from tests.support.boards import firmware_process
+from tests.support.boards import firmware_process, image, plan_of
+from tests.support.chaos import Truth
+from tests.support.chaos_world import pipeline
+from toolchain.plan.numbers import Target
 
 
 class Watch(Fleet):
@@ -37,6 +43,32 @@ def watched(broker: RunningBroker, bench: Bench, **mcus: Any) -> Iterator[tuple[
     watch = Watch(port)
     with watch, RunningAgent(config, port) as agent:
         yield watch, agent
+
+
+@pytest.mark.parametrize("target", [Target.PORTABLE, Target.CORTEX_M], ids=["plain", "board"])
+def test_a_pipeline_runs_the_plan_for_a_devices_kernels_and_answers_as_this_machine(
+    mosquitto: RunningBroker, bench: Bench, target: Target
+) -> None:
+    config = pipeline(bench)
+    truth = Truth(config, bench.model.read_bytes(), np.load(bench.images))
+    _, sha256 = plan_of(bench.model.read_bytes(), target)
+    link = bench.folder / "ttyACM0"
+    agents = bench.config({"digits": config}, mcus={"m4": {"port": str(link)}})
+    port = mosquitto.address.port
+    is_plain = target is Target.PORTABLE
+    with (
+        Watch(port) as watch,
+        RunningAgent(agents, port),
+        firmware_process() if is_plain else Emulator(image()) as device,
+    ):
+        results = watch.results.setdefault(("dev-1", "digits"), [])
+        watch.wait(lambda: len(results) >= 3)
+        link.symlink_to(device.port)  # it comes when the pipeline is at work already
+        watch.wait(lambda: sum(one.mcu == "m4" for one in results) >= 20)
+        watch.wait(lambda: bool(watch.mcus["m4"] and watch.mcus["m4"].plans))
+        assert watch.mcus["m4"].plans == (sha256[:8].hex(),)
+        assert {one.mcu for one in results} == {None, "m4"}
+        assert all(truth.is_right(one) for one in results)
 
 
 def bridge_of(agent: RunningAgent) -> psutil.Process:

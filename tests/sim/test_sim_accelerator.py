@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from firmware_bridge.bridge.jobs import Verdict
 from firmware_bridge.bridge.states import State
+from firmware_bridge.bridge.variants import Offer
 from tests.support.bridge_rig import PLAN, SHA256, Rig
 from tests.support.model_device import ModelDevice
 
@@ -25,6 +26,31 @@ def test_a_plan_is_brought_once_and_then_addressed():
     assert {one.verdict for one in told} == {Verdict.OK}
     assert rig.devices["one"].chunks == chunks
     assert rig.pool.devices["one"].tally.answered == 51
+
+
+def test_each_device_gets_the_plan_for_its_kernels():
+    offer = Offer.of(PLAN, {3: OTHER})
+    rig = Rig(dsp=ModelDevice(target=3), plain=ModelDevice(), unknown=ModelDevice(target=9))
+    rig.run(20)
+    for _ in range(100):
+        for _ in range(3):
+            rig.submit(offer=offer)
+        rig.run(20)
+    held = {name: list(device.plans) for name, device in rig.devices.items()}
+    special, common = hashlib.sha256(OTHER).digest()[:8], SHA256[:8]
+    assert held == {"dsp": [special], "plain": [common], "unknown": [common]}
+    assert all(device.inferred > 20 for device in rig.devices.values())
+
+
+def test_the_plan_that_a_device_lacks_is_asked_for_by_its_hash():
+    whole = Offer.of(PLAN, {3: OTHER})
+    asked = Offer(whole.variants, {SHA256: PLAN})
+    rig = Rig(dsp=ModelDevice(target=3))
+    assert rig.ask(offer=asked).verdict is Verdict.NO_DEVICE
+    rig.run(20)
+    told = rig.ask(offer=asked)
+    assert (told.verdict, told.outputs) == (Verdict.UNKNOWN_PLAN, hashlib.sha256(OTHER).digest())
+    assert rig.ask(offer=whole).verdict is Verdict.UNREADY
 
 
 @pytest.mark.parametrize("manner", ["silent", "garbage", "noise", "other", "late", "failed"])

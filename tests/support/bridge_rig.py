@@ -5,6 +5,7 @@ from itertools import count
 
 from firmware_bridge.bridge.jobs import Job, Outcome, Verdict
 from firmware_bridge.bridge.pool import Pool
+from firmware_bridge.bridge.variants import Offer, Variants
 from firmware_bridge.calls.client import Client
 from firmware_bridge.link.host import Host
 from tests.support.model_device import ModelDevice, computed
@@ -24,7 +25,7 @@ class Rig:
         self.answered_ms: dict[int, int] = {}
         self._nonces = count(1)
         self._numbers = count()
-        self.asked: dict[int, tuple[bytes, bytes]] = {}
+        self.asked: dict[int, tuple[Variants, bytes]] = {}
         for name in devices:
             self.plug(name)
 
@@ -52,24 +53,28 @@ class Rig:
             assert number not in self.outcomes, "a job has one outcome"
             self.outcomes[number], self.answered_ms[number] = outcome, self.now_ms
             if outcome.verdict is Verdict.OK:
-                assert outcome.outputs == computed(*self.asked[number])
+                variants, inputs = self.asked[number]
+                target = self.devices[outcome.where].target
+                assert outcome.outputs == computed(variants.plan_for(target), inputs)
 
     def run(self, ms: int) -> None:
         for _ in range(ms):
             self.step()
 
-    def submit(self, deadline_ms: int = 100, plan: bytes = PLAN) -> int:
+    def submit(self, deadline_ms: int = 100, plan: bytes = PLAN, offer: Offer | None = None) -> int:
         number = next(self._numbers)
-        sha256, inputs = hashlib.sha256(plan).digest(), number.to_bytes(4, "little")
-        self.asked[number] = sha256, inputs
-        job = Job((1, number), sha256, inputs, 8, self.now_ms + deadline_ms)
-        self.pool.submit(job, plan, self.now_ms)
+        offer, inputs = offer or Offer.of(plan), number.to_bytes(4, "little")
+        self.asked[number] = offer.variants, inputs
+        job = Job((1, number), offer.variants, inputs, 8, self.now_ms + deadline_ms)
+        self.pool.submit(job, offer.plans, self.now_ms)
         self.collect()
         return number
 
-    def ask(self, deadline_ms: int = 100, plan: bytes = PLAN) -> Outcome:
+    def ask(
+        self, deadline_ms: int = 100, plan: bytes = PLAN, offer: Offer | None = None
+    ) -> Outcome:
         """One job from its beginning to its end."""
-        began_ms, number = self.now_ms, self.submit(deadline_ms, plan)
+        began_ms, number = self.now_ms, self.submit(deadline_ms, plan, offer)
         while number not in self.outcomes:
             self.step()
         assert self.now_ms - began_ms <= deadline_ms, "an outcome comes within the deadline"

@@ -15,6 +15,7 @@ import numpy as np
 from firmware_bridge.adapters.bridge_client import BridgeClient
 from firmware_bridge.bridge.jobs import Verdict
 from firmware_bridge.bridge.protocol import Told
+from firmware_bridge.bridge.variants import Offer
 from tests.support.boards import plan_of
 from tests.support.engine import MODELS, Micro, edge_inputs
 from toolchain.plan.numbers import Target
@@ -33,7 +34,9 @@ class Asker:
 
     def __init__(self, path: Path, model: bytes | None = None) -> None:
         self.client = BridgeClient(path)
-        self.plan, self.sha256 = plan_of(model or small_model(), Target.PORTABLE)
+        common, _ = plan_of(model or small_model(), Target.PORTABLE)
+        special, _ = plan_of(model or small_model(), Target.CORTEX_M)
+        self.offer = Offer.of(common, {Target.CORTEX_M: special})
         self._micro = Micro(model or small_model())
         self._inputs = edge_inputs((1, 640), np.random.default_rng(6), 20)
         self._wanted = [self._micro.run([one])[0].tobytes() for one in self._inputs]
@@ -43,7 +46,7 @@ class Asker:
         """An inference; a wrong answer fails the test."""
         number = self._next = (self._next + 1) % len(self._inputs)
         wanted, values = self._wanted[number], self._inputs[number].tobytes()
-        told = self.client.infer(self.plan, self.sha256, values, len(wanted), deadline_ms)
+        told = self.client.infer(self.offer, values, len(wanted), deadline_ms)
         if told.verdict is Verdict.OK:
             assert told.outputs == wanted
         return told

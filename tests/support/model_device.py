@@ -32,6 +32,7 @@ class ModelDevice:
     room: int = 8
     store_bytes: int = 1 << 20
     refuses: bytes = b""
+    target: int = 0
     plans: dict[bytes, bytes] = field(default_factory=dict)
     inferred: int = 0
     chunks: int = 0
@@ -49,7 +50,9 @@ class ModelDevice:
 
     def _boot(self) -> None:
         ids = tuple(self.plans)
-        about = About("model", bytes(8), 1 << 16, self.store_bytes, 1_000_000, plans=ids)
+        about = About(
+            "model", bytes(8), 1 << 16, self.store_bytes, 1_000_000, plans=ids, target=self.target
+        )
         self.link = Device(self.boot_nonce, about)
 
     def restart(self, now_ms: int) -> None:

@@ -23,16 +23,19 @@ from firmware_bridge.bridge.protocol import (
 )
 from firmware_bridge.bridge.service import MAX_STORE_BYTES, Service
 from firmware_bridge.bridge.states import TABLE, State, diagram
+from firmware_bridge.bridge.variants import MAX_SPECIAL, Variants
 from firmware_bridge.errors import RecordError
 
 U32 = st.integers(0, 2**32 - 1)
 NAMES = st.text("abcz019-_", min_size=1, max_size=64)
+SHA256 = st.binary(min_size=32, max_size=32)
+SPECIAL = st.lists(st.tuples(st.integers(0, 2**16 - 1), SHA256), max_size=MAX_SPECIAL).map(tuple)
 MESSAGES = st.one_of(
     st.builds(Load, st.binary(max_size=100)),
     st.builds(
         Infer,
         U32,
-        st.binary(min_size=32, max_size=32),
+        st.builds(Variants, SHA256, SPECIAL),
         st.integers(1, 60_000),
         st.integers(0, 1 << 20),
         st.binary(max_size=50),
@@ -80,8 +83,11 @@ def test_junk_is_refused_or_waits_for_more(junk):
         b"\2\0\0\0\2x",
         b"\2\0\0\0\5x",
         pack(Distrust("x" * 65)),
-        pack(Infer(1, bytes(32), 0, 1, b"")),
-        pack(Infer(1, bytes(32), 1, (1 << 20) + 1, b"")),
+        pack(Infer(1, Variants(bytes(32)), 0, 1, b"")),
+        pack(Infer(1, Variants(bytes(32)), 1, (1 << 20) + 1, b"")),
+        pack(Infer(1, Variants(bytes(32)), 1, 1, bytes((1 << 20) + 1))),
+        pack(Infer(1, Variants(bytes(32), 9 * ((3, bytes(32)),)), 1, 1, b"")),
+        b"\x2e\0\0\0\2" + bytes(12 + 32) + b"\1",
     ],
 )
 def test_what_exceeds_its_bounds_is_refused(stream):
@@ -95,16 +101,14 @@ def test_a_program_cannot_fill_the_bridge():
         plan = bytes([number]) * (MAX_STORE_BYTES // 4)
         assert list(service.handle(1, Load(plan), 0)) == []
     assert sum(map(len, service._plans.values())) <= MAX_STORE_BYTES
-    first = hashlib.sha256(bytes(MAX_STORE_BYTES // 4)).digest()
-    (told,) = service.handle(1, Infer(7, first, 100, 1, b""), 0)
-    assert told == (1, Told(7, Verdict.UNKNOWN_PLAN))
+    assert hashlib.sha256(bytes(MAX_STORE_BYTES // 4)).digest() not in service._plans
 
 
 def test_without_a_device_a_job_ends_at_once_and_a_program_may_not_answer():
     service = Service(Pool(["one"]))
     plan = b"plan"
     list(service.handle(1, Load(plan), 0))
-    asked = Infer(9, hashlib.sha256(plan).digest(), 100, 1, b"")
+    asked = Infer(9, Variants(hashlib.sha256(plan).digest()), 100, 1, b"")
     assert list(service.handle(1, asked, 0)) == [(1, Told.of(Outcome((1, 9), Verdict.NO_DEVICE)))]
     ((_, told),) = service.handle(1, Status(), 0)
     assert b'"state":"connecting"' in told.text

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from agent.config.device import PipelineConfig
 from agent.errors import ConfigError, ModelError
-from agent.mcu.adapters.plan_source import DevicePlan, plan_of
+from agent.mcu.adapters.plan_source import TARGET, TARGETS, plan_of
 from agent.offload.adapters.bridge_devices import BridgeDevices
 from agent.offload.model import OffloadedModel
 from agent.runtime.adapters.engine_library import can_be_had
@@ -15,8 +15,7 @@ from agent.runtime.adapters.model_file import read_model
 from agent.runtime.plan_file import PlanFile
 from agent.runtime.protocol import LoadedModel
 from firmware_bridge.bridge.protocol import MAX_TENSOR_BYTES
-
-PORTABLE = "portable"
+from firmware_bridge.bridge.variants import Offer
 
 
 def open_offloaded(
@@ -31,14 +30,14 @@ def open_offloaded(
     """
     if bridge is None:
         raise ConfigError("runtime mcu is for pipelines of an agent; it has the bridge")
-    device_plan = _plan(config, options.cache)
-    plan = device_plan.plan
+    plan = _plan(config, options.cache)
     output_bytes = sum(record.bytes for _, record in plan.outputs)
     if max(output_bytes, sum(record.bytes for _, record in plan.inputs)) > MAX_TENSOR_BYTES:
         raise ModelError(f"model {config.model}: tensors exceed {MAX_TENSOR_BYTES} bytes")
     referee = _engine(config, plan, options.cache) if can_be_had() else None
     local, sha256, here = _local(config, options, referee)
-    devices = BridgeDevices(bridge, plan.data, device_plan.sha256, output_bytes)
+    offer = Offer.of(plan.data, _special(config, options.cache))
+    devices = BridgeDevices(bridge, offer, output_bytes)
     try:
         model = OffloadedModel(plan, devices, local, referee, config.mcu, clock)
     except ModelError as error:
@@ -47,17 +46,35 @@ def open_offloaded(
     return Loaded(model, sha256, f"policy {config.mcu.policy}; {here}{checked}")
 
 
-def _plan(config: PipelineConfig, cache: Path | None) -> DevicePlan:
-    source = config.mcu.plan or config.model
+def _plan(config: PipelineConfig, cache: Path | None) -> PlanFile:
+    """The plan for any device."""
+    source = _source(config)
     if source.endswith(".wasm"):
         raise ModelError(f"model {source}: microcontrollers need its plan; name it in mcu.plan")
-    found = plan_of(source, cache)
-    if found.plan.has_variables:
+    plan = plan_of(source, cache).plan
+    if plan.has_variables:
         raise ModelError(
             f"model {source}: keeps values from run to run, which cannot be shared between devices;"
             " choose another runtime"
         )
-    return found
+    return plan
+
+
+def _special(config: PipelineConfig, cache: Path | None) -> dict[int, bytes]:
+    """The same model for kernels that want other packing; a plan that was given is for all.
+
+    They are made now, whatever devices there are: one may come later, when this process can read
+    no files and start no programs any more.
+    """
+    source = _source(config)
+    if not source.endswith(".tflite"):
+        return {}
+    special = {number: name for number, name in TARGETS.items() if name != TARGET}
+    return {number: plan_of(source, cache, name).plan.data for number, name in special.items()}
+
+
+def _source(config: PipelineConfig) -> str:
+    return config.mcu.plan or config.model
 
 
 def _engine(config: PipelineConfig, plan: PlanFile, cache: Path | None) -> HostModel | None:
@@ -67,7 +84,7 @@ def _engine(config: PipelineConfig, plan: PlanFile, cache: Path | None) -> HostM
     except ModelError:
         if not config.model.endswith(".tflite"):
             return None
-    return HostModel(plan_of(config.model, cache, PORTABLE).plan)
+    return HostModel(plan_of(config.model, cache).plan)
 
 
 def _local(
