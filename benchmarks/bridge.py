@@ -29,6 +29,7 @@ from firmware_bridge.bridge.variants import Offer
 from firmware_bridge.calls.methods import Method, pack_infer, unpack_outputs
 from firmware_bridge.firmware.build import build
 from toolchain.convert.convert import Choices, to_plan
+from toolchain.plan.numbers import Target
 
 MODELS = Path(__file__).parents[2] / "shared" / "models"
 NAMES = ("ad01_int8", "kws_ref_model")
@@ -46,8 +47,9 @@ def cpu_s(pid: int) -> float:
 
 def measure(name: str, bridge_port: str, direct_port: str, folder: Path) -> dict[str, Any]:
     """Offload one model at `RATE_HZ`, each time followed by the same call without a bridge."""
-    data = to_plan((MODELS / f"{name}.tflite").read_bytes(), Choices(target="portable"))
-    plan, sha256 = read_plan(data), hashlib.sha256(data).digest()
+    source = (MODELS / f"{name}.tflite").read_bytes()
+    common, special = (to_plan(source, Choices(target=one)) for one in ("portable", "cortex-m"))
+    plan = read_plan(common)
     path = folder / f"{name}.sock"
     settings = {"socket": str(path), "mcus": {"m4": {"port": bridge_port}}}
     words = [sys.executable, "-m", "firmware_bridge.app", json.dumps(settings)]
@@ -58,11 +60,13 @@ def measure(name: str, bridge_port: str, direct_port: str, folder: Path) -> dict
         try:
             direct.connect()
             output_bytes = sum(record.bytes for _, record in plan.outputs)
-            devices = BridgeDevices(path, Offer.of(data), output_bytes)
+            offer = Offer.of(common, {Target.CORTEX_M: special})
+            devices = BridgeDevices(path, offer, output_bytes)
             engine = HostModel(plan)
             config = OffloadConfig(deadline_ms=1000)
             model = OffloadedModel(plan, devices, engine, engine, config, time.monotonic_ns)
-            return {"model": name, **compare(model, direct, (data, sha256), bridge.pid)}
+            on_board = special, hashlib.sha256(special).digest()
+            return {"model": name, **compare(model, direct, on_board, bridge.pid)}
         finally:
             bridge.kill()
 

@@ -52,7 +52,7 @@ class OffloadConfig:
         Doc("runtime for what is computed here; auto: host, whose bytes are the device's"),
     ] = "auto"
     plan: Annotated[
-        PathText | None, Doc("plan for the devices; made of a .tflite model if left out")
+        PathText | None, Doc("plan for all devices; made of a .tflite model if left out")
     ] = None
     check_every: Annotated[
         int,

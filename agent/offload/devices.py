@@ -19,7 +19,7 @@ WRONG = "a microcontroller gave a wrong answer"
 
 
 class Devices(Protocol):
-    """The bridge, for one plan.
+    """The bridge, for one model.
 
     Raises:
         LinkDownError: from any method: nobody answers there in time.

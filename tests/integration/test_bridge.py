@@ -8,14 +8,12 @@ import pytest
 
 from firmware_bridge.adapters.attached import Attached
 from firmware_bridge.adapters.discovery import Place, candidates
-from firmware_bridge.adapters.emulator import Emulator
 from firmware_bridge.adapters.serial_port import SerialPort
 from firmware_bridge.adapters.unix_socket import connect
 from firmware_bridge.bridge.jobs import Verdict
 from firmware_bridge.errors import PortError
-from tests.support.boards import firmware_process, image
+from tests.support.boards import firmware_process
 from tests.support.bridges import Asker, bridge
-from toolchain.plan.numbers import Target
 
 
 def test_a_plan_is_brought_and_answers_are_right(tmp_path):
@@ -42,26 +40,6 @@ def test_two_programs_and_two_devices(tmp_path):
         for asker in askers:
             asker.until_served()
         assert {asker.ask().verdict for _ in range(10) for asker in askers} == {Verdict.OK}
-
-
-def test_devices_of_different_kernels_run_plans_of_their_own(tmp_path):
-    link = tmp_path / "ttyACM0"
-    with (
-        firmware_process() as plain,
-        bridge(tmp_path, plain={"port": plain.port}, board={"port": str(link)}) as path,
-    ):
-        asker = Asker(path)
-        assert asker.until_served().where == "plain"
-        with Emulator(image()) as board:
-            link.symlink_to(board.port)
-            asker.until(lambda _: asker.status()["board"]["status"]["state"] == "ready")
-            plain.process.kill()
-            asker.until(lambda told: told.where == "board")
-            held = {name: one["status"]["plans"] for name, one in asker.status().items()}
-    variants = asker.offer.variants
-    assert variants.common != variants.plan_for(Target.CORTEX_M)
-    assert held["plain"] == [variants.common[:8].hex()]
-    assert held["board"] == [variants.plan_for(Target.CORTEX_M)[:8].hex()]
 
 
 def test_a_device_may_come_later_and_under_another_port(tmp_path):

@@ -96,6 +96,6 @@ def _local(
         sha256 = read_model(config.model).sha256
         if config.mcu.policy == "only":
             return None, sha256, "nothing is computed here"
-        return engine, sha256, "here host, with the same plan"
+        return engine, sha256, "here host, with the same bytes"
     found = load(config.model, asked, options)
     return found.model, found.sha256, f"here {found.model.info().runtime}, {found.reason}"
