@@ -2,7 +2,6 @@
 
 import queue
 import secrets
-import ssl
 import time
 from collections.abc import Iterator, Sequence
 from types import TracebackType
@@ -11,7 +10,8 @@ from typing import Any, Self
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
-from broker.errors import ConfigError, LinkError
+from broker.adapters.tls import tls_context
+from broker.errors import LinkError
 from broker.fleet.broker_address import BrokerAddress
 
 TIMEOUT_S = 5.0
@@ -107,18 +107,9 @@ class OperatorLink:
         self._client.loop_stop()
 
     def _secure(self) -> None:
-        address = self._address
-        if not address.tls:
-            return
-        try:
-            context = ssl.create_default_context(cafile=address.ca)
-            if address.cert is not None:
-                context.load_cert_chain(address.cert, address.key)
-        except (OSError, ValueError) as error:
-            files = ", ".join(filter(None, (address.ca, address.cert, address.key)))
-            reason = getattr(error, "strerror", None) or error
-            raise ConfigError(f"certificates ({files}) cannot be used: {reason}") from error
-        self._client.tls_set_context(context)
+        context = tls_context(self._address)
+        if context is not None:
+            self._client.tls_set_context(context)
 
     def _connect(self) -> None:
         address = self._address

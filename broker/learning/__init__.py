@@ -1,0 +1,1 @@
+"""Federated jobs from an operator's side: start, watch, stop."""

@@ -1,0 +1,108 @@
+"""`selvedge fl start JOB.toml`: publish a job and its blobs."""
+
+import argparse
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from broker.adapters.operator_link import OperatorLink
+from broker.adapters.operator_options import add_broker_options, chosen_broker
+from broker.contract.blobs import blob_chunks
+from broker.contract.codec import encode_json
+from broker.contract.errors import MessageError
+from broker.contract.federated.channels import JobControlChannel, JobSpecChannel
+from broker.contract.federated.job import MAX_JOB_BYTES
+from broker.contract.outcome import Outcome
+from broker.errors import UsageError
+from broker.learning.job_file import resolve
+from broker.learning.progress import Progress
+from broker.learning.watch_cli import add_watch_options, watched
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Describe the arguments."""
+    add_broker_options(parser)
+    parser.add_argument("file", metavar="JOB", type=Path, help="the job as .toml or .json")
+    parser.add_argument("--id", help="the job's name, instead of that in the file")
+    parser.add_argument(
+        "--set",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        help="change a key, such as participation.goal=8; the value is JSON, or a word",
+    )
+    add_watch_options(parser, "--wait")
+
+
+def run(arguments: argparse.Namespace) -> Outcome:
+    """Publish blobs first, the job last.
+
+    Raises:
+        UsageError: the file cannot be read, or the job is refused.
+        LinkError: there is no broker, or it does not take them.
+    """
+    tree = _read(arguments.file)
+    for text in [*([f"id={arguments.id}"] if arguments.id else []), *arguments.set]:
+        _change(tree, text)
+    try:
+        spec, payload, blobs = resolve(tree, _reader(arguments.file.parent))
+    except MessageError as error:
+        raise UsageError(f"{arguments.file}: {error}") from None
+    address = chosen_broker(arguments)
+    topics = address.topics
+    with OperatorLink(address) as link:
+        for ref, data in blobs.items():
+            for place, chunk in blob_chunks(ref, data):
+                link.publish_retained(topics.topic(place), chunk)
+        control = encode_json({"wanted": "run"})
+        link.publish_retained(topics.topic(JobControlChannel(spec.id)), control)
+        link.publish_retained(topics.topic(JobSpecChannel(spec.id)), payload)
+        if arguments.wait or arguments.out:
+            return watched(link, Progress(topics, spec.id), spec.id, arguments)
+    sent = sum(map(len, blobs.values()))
+    text = f"job {spec.id}: {spec.rounds} rounds of {spec.model.parameters} parameters, "
+    return Outcome(
+        f"{text}{sent} bytes published; 'selvedge fl status {spec.id}' tells how it goes",
+        {"job": spec.id, "parameters": spec.model.parameters, "published_bytes": sent},
+    )
+
+
+def _read(path: Path) -> dict[str, Any]:
+    data = _reader(Path())(str(path))
+    if len(data) > MAX_JOB_BYTES:
+        raise UsageError(f"{path}: has more than {MAX_JOB_BYTES} bytes")
+    try:
+        text = data.decode()
+        tree = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{path}: {error}") from None
+    if not isinstance(tree, dict):
+        raise UsageError(f"{path}: must be an object of keys and values")
+    return tree
+
+
+def _reader(folder: Path) -> Any:
+    def read(name: str) -> bytes:
+        try:
+            return (folder / name).read_bytes()
+        except OSError as error:
+            raise UsageError(f"{folder / name}: {error.strerror}") from None
+
+    return read
+
+
+def _change(tree: dict[str, Any], text: str) -> None:
+    path, equals, word = text.partition("=")
+    *parents, last = path.split(".")
+    if not equals or not last:
+        raise UsageError(f"--set {text}: use KEY=VALUE, such as participation.goal=8")
+    for key in parents:
+        inner = tree.setdefault(key, {})
+        if not isinstance(inner, dict):
+            raise UsageError(f"--set {text}: {key} has no keys")
+        tree = inner
+    try:
+        tree[last] = json.loads(word)
+    except ValueError:
+        tree[last] = word

@@ -1,0 +1,80 @@
+"""What `fl start --wait` and `fl status` share: watching a job, and writing what came of it."""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from broker.adapters.operator_link import OperatorLink
+from broker.contract.exit_code import ExitCode
+from broker.contract.outcome import Outcome
+from broker.contract.shape import to_tree
+from broker.errors import ConfigError
+from broker.learning.plot import png
+from broker.learning.progress import OVER, Progress, series, to_csv
+
+POLL_S = 0.5
+
+
+def add_watch_options(parser: argparse.ArgumentParser, wait: str) -> None:
+    """Add the option called `wait`, `--timeout` and `--out`."""
+    parser.add_argument(wait, dest="wait", action="store_true", help="until the job is over")
+    parser.add_argument(
+        "--timeout", metavar="S", type=float, default=86_400.0, help="of that wait (a day)"
+    )
+    parser.add_argument(
+        "--out", metavar="DIR", type=Path, help="write JOB.csv and JOB.png, a row for each round"
+    )
+
+
+def watched(
+    link: OperatorLink, progress: Progress, job: str | None, arguments: argparse.Namespace
+) -> Outcome:
+    """Look once, or wait until the job is over; then write the files.
+
+    Raises:
+        LinkError: the connection is lost.
+        ConfigError: the files cannot be written.
+    """
+    for message in link.retained(progress.filters):
+        progress.receive(*message)
+    if arguments.wait and job is not None:
+        _wait(link, progress, job, arguments.timeout)
+    written = _write(progress, arguments.out) if arguments.out is not None else []
+    tree: dict[str, Any] = {"jobs": {n: to_tree(s) for n, s in sorted(progress.jobs.items())}}
+    if written:
+        tree["written"] = written
+    bad = [s for s in progress.jobs.values() if s.state in ("failed", "refused")]
+    code = ExitCode.CONFIGURATION if arguments.wait and bad else ExitCode.DONE
+    return Outcome("\n".join([progress.text(), *written]), tree, code)
+
+
+def _wait(link: OperatorLink, progress: Progress, job: str, timeout_s: float) -> None:
+    give_up_at = time.monotonic() + timeout_s
+    shown, on_terminal = "", sys.stderr.isatty()
+    while time.monotonic() < give_up_at:
+        status = progress.jobs.get(job)
+        if status is not None and status.state in OVER:
+            break
+        if on_terminal and (text := progress.text()) != shown:
+            print(f"\r\x1b[K{text[:200]}", end="", file=sys.stderr, flush=True)
+            shown = text
+        if (message := link.receive(POLL_S)) is not None:
+            progress.receive(*message)
+    if on_terminal:
+        print(file=sys.stderr)
+
+
+def _write(progress: Progress, folder: Path) -> list[str]:
+    written = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, status in sorted(progress.jobs.items()):
+            table, picture = folder / f"{name}.csv", folder / f"{name}.png"
+            table.write_text(to_csv(status.history))
+            picture.write_bytes(png(series(status.history)))
+            written += [str(table), str(picture)]
+    except OSError as error:
+        raise ConfigError(f"{folder}: {error.strerror}; choose a folder to write to") from None
+    return written

@@ -1,0 +1,110 @@
+"""`selvedge fl start|status|stop` and `selvedge aggregator`, as an operator calls them."""
+
+import json
+import random
+
+import pytest
+from PIL import Image
+
+import selvedge
+from broker.contract.federated.round import JobControl
+from broker.contract.messages import decode
+from broker.contract.shape import to_tree
+from tests.support.aggregation import START
+from tests.support.aggregator_rig import Fleet, Process, nearest_job
+from tests.support.brokers import TestClient, eventually
+
+pytest_plugins = ["tests.support.brokers"]
+
+
+def called(capsys, *words):
+    code = selvedge.main([*map(str, words), "--json"])
+    return code, json.loads(capsys.readouterr().out)
+
+
+@pytest.fixture
+def job_file(tmp_path):
+    spec = nearest_job(2)
+    (tmp_path / "head.f32").write_bytes(START.tobytes())
+    (tmp_path / "simd.wasm").write_bytes(b"\0asm trainer")
+    tree = to_tree(spec)
+    tree["model"] |= {"initial": "head.f32", "trainers": {"simd": "simd.wasm"}}
+    path = tmp_path / "digits.json"
+    path.write_text(json.dumps(tree))
+    return path
+
+
+def test_a_job_from_start_to_end(mosquitto, job_file, tmp_path, capsys):
+    process = Process(mosquitto.url, tmp_path / "state")
+    fleet = Fleet(mosquitto.address.port, nearest_job(2), random.Random(1))
+    broker = ("--broker", mosquitto.url)
+    try:
+        process.wait_until_up()
+        code, told = called(capsys, "fl", "start", job_file, *broker, "--set", "rounds=3")
+        assert (code, told["parameters"]) == (0, START.size)
+        assert eventually(lambda: fleet.step() or fleet.round is not None)
+        assert called(capsys, "fl", "stop", "digits", "--reason", "lunch", *broker)[0] == 0
+        assert eventually(lambda: fleet.step() or fleet.round.state == "stopped")
+        assert fleet.round.reason == "lunch"
+        assert called(capsys, "fl", "stop", "digits", "--undo", *broker)[0] == 0
+        assert eventually(lambda: fleet.step() or fleet.round.state == "done", 30)
+        code, told = called(
+            capsys, "fl", "status", "digits", "--follow", "--out", tmp_path / "out", *broker
+        )
+        assert code == 0
+        assert told["jobs"]["digits"]["state"] == "done"
+        assert len((tmp_path / "out" / "digits.csv").read_text().splitlines()) == 4
+        assert Image.open(tmp_path / "out" / "digits.png").format == "PNG"
+    finally:
+        fleet.close()
+        assert process.stop() == 0
+
+
+def test_a_job_that_this_aggregator_cannot_run_is_refused(mosquitto, tmp_path, capsys):
+    process = Process(mosquitto.url, tmp_path / "state")
+    bad = to_tree(nearest_job(2)) | {"strategy": {"name": "magic"}}
+    try:
+        process.wait_until_up()
+        with TestClient("operator").connect(mosquitto.address.port) as client:
+            topic = "selvedge/v1/fl/digits/spec"
+            client.publish(topic, json.dumps(bad).encode(), retain=True)
+        wait = ("--follow", "--timeout", "10", "--broker", mosquitto.url)
+        code, told = called(capsys, "fl", "status", "digits", *wait)
+        assert code == 3
+        assert "magic" in told["jobs"]["digits"]["reason"]
+    finally:
+        assert process.stop() == 0
+
+
+def test_two_aggregators_do_not_share_a_folder(mosquitto, job_file, tmp_path, capsys):
+    process = Process(mosquitto.url, tmp_path / "state")
+    try:
+        process.wait_until_up()
+        called(capsys, "fl", "start", job_file, "--broker", mosquitto.url)
+        assert eventually((tmp_path / "state" / "digits.sqlite").exists)
+        words = ("aggregator", "--broker", mosquitto.url, "--state", tmp_path / "state")
+        code, told = called(capsys, *words)
+        assert code == 3
+        assert "other aggregator" in told["error"]
+    finally:
+        assert process.stop() == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "word"),
+    [
+        (("fl", "start", "nowhere.toml"), "nowhere.toml"),
+        (("fl", "status", "--follow"), "name the job"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_line(words, word, capsys):
+    code, told = called(capsys, *words)
+    assert code == 2
+    assert word in told["error"]
+
+
+def test_what_stop_writes_is_in_the_contract(mosquitto, capsys):
+    called(capsys, "fl", "stop", "digits", "--broker", mosquitto.url)
+    with TestClient("ear").connect(mosquitto.address.port) as ear:
+        ear.subscribe("selvedge/v1/fl/+/control")
+        assert decode(JobControl, ear.receive().payload).wanted == "stop"

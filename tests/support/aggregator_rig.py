@@ -1,0 +1,193 @@
+"""A real aggregator as a process that can be killed, and a fleet that sends what it should."""
+
+import random
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from paho.mqtt.client import MQTTMessage
+
+from broker.contract.blobs import blob_chunks, blob_ref
+from broker.contract.federated.channels import (
+    AckChannel,
+    EvaluationChannel,
+    JobSpecChannel,
+    JobStatusChannel,
+    RoundChannel,
+    UpdateChannel,
+)
+from broker.contract.federated.codecs.spec import CodecOptions, CodecSpec
+from broker.contract.federated.job import JobSpec, StrategySpec
+from broker.contract.federated.round import Ack, Evaluation, JobStatus, Round
+from broker.contract.messages import decode, encode
+from broker.contract.topics import Topics
+from tests.support.aggregation import START, job, update
+from tests.support.brokers import TestClient
+
+ROOT = Path(__file__).resolve().parents[2]
+TOPICS = Topics()
+DEVICES = [f"pi-{n}" for n in range(4)]
+RESEND_S = 0.4
+LIFE_S = 0.25
+"""The longest that an aggregator works before it is killed."""
+
+
+def nearest_job(rounds: int) -> JobSpec:
+    """A job whose bytes do not depend on the seeds that an aggregator draws."""
+    codec = CodecSpec("int8", CodecOptions(rounding="nearest"))
+    base = job(devices=len(DEVICES), rounds=rounds, strategy=StrategySpec("fedadam"))
+    return replace(base, codec=codec, deadline_s=600.0)
+
+
+class Process:
+    """`selvedge aggregator`, killed and started at will."""
+
+    def __init__(self, url: str, state: Path) -> None:
+        """Start it."""
+        self._argv = [sys.executable, "-m", "selvedge", "aggregator", "--json"]
+        self._argv += ["--broker", url, "--state", str(state)]
+        self.kills = 0
+        self._start()
+
+    def _start(self) -> None:
+        self._child = subprocess.Popen(self._argv, cwd=ROOT, stdout=subprocess.PIPE)
+
+    def wait_until_up(self) -> None:
+        """Wait for its first words."""
+        assert self._child.stdout is not None
+        assert self._child.stdout.readline(), "the aggregator ended"
+
+    def kill(self) -> None:
+        """End it without a word, and start another."""
+        self._end(signal.SIGKILL)
+        self.kills += 1
+        self._start()
+
+    def stop(self) -> int:
+        """End it in order."""
+        return self._end(signal.SIGTERM)
+
+    def _end(self, number: signal.Signals) -> int:
+        self._child.send_signal(number)
+        code = self._child.wait(20)
+        assert self._child.stdout is not None
+        self._child.stdout.close()
+        return code
+
+
+class Fleet:
+    """Devices behind one client; each sends again what nobody acknowledged."""
+
+    def __init__(self, port: int, spec: JobSpec, chance: random.Random) -> None:
+        """Connect; `chance` shuffles what is sent."""
+        self.spec, self._chance = spec, chance
+        self.round: Round | None = None
+        self.status: JobStatus | None = None
+        self.acked: set[tuple[int, str]] = set()
+        self.refused: dict[str, str] = {}
+        self.blobs: dict[str, bytes] = {}
+        self._sent_at = 0.0
+        self._pending: list[tuple[str, int, bytes]] = []
+        self._client = TestClient("fleet").connect(port)
+        self._client.subscribe(
+            TOPICS.filter(RoundChannel, job=spec.id),
+            TOPICS.filter(AckChannel, job=spec.id),
+            TOPICS.filter(JobStatusChannel, job=spec.id),
+            f"{TOPICS.prefix}/blobs/+/+/+",
+        )
+
+    def publish_job(self) -> None:
+        """As an operator does."""
+        for place, chunk in blob_chunks(blob_ref(START.tobytes()), START.tobytes()):
+            self._client.publish(TOPICS.topic(place), chunk, retain=True)
+        topic = TOPICS.topic(JobSpecChannel(self.spec.id))
+        self._client.publish(topic, encode(self.spec), retain=True)
+
+    def step(self, timeout_s: float = 0.02) -> None:
+        """Hear what has come, and send what is due."""
+        for message in self._client.drain(timeout_s):
+            self._hear(message)
+        if not self._pending and time.monotonic() - self._sent_at > RESEND_S:
+            self._send()
+        if self._pending:
+            device, n, data = self._pending.pop()
+            self._sent_at = time.monotonic()
+            assert self.round is not None
+            place = UpdateChannel(self.spec.id, self.round.number, 0, device, n)
+            self._client.paho.publish(TOPICS.topic(place), data, 1)
+
+    def final_model(self) -> np.ndarray:
+        """The parameters that the last round message names."""
+        assert self.round is not None
+        return np.frombuffer(self.blobs[self.round.model.sha256], "<f4")
+
+    def close(self) -> None:
+        """Leave."""
+        self._client.disconnect()
+
+    def _hear(self, message: MQTTMessage) -> None:
+        channel = TOPICS.channel(message.topic)
+        match channel:
+            case RoundChannel():
+                told = decode(Round, message.payload)
+                if self.round is None or told.number != self.round.number:
+                    self._sent_at, self._pending = 0.0, []
+                self.round = told
+            case AckChannel(_, number, device):
+                ack = decode(Ack, message.payload)
+                if ack.refused is not None:
+                    self.refused[device] = ack.refused
+                elif ack.whole:
+                    self.acked.add((number, device))
+            case JobStatusChannel():
+                self.status = decode(JobStatus, message.payload)
+            case _:
+                if message.payload:
+                    self.blobs[channel.sha256] = message.payload
+
+    def _send(self) -> None:
+        self._sent_at = time.monotonic()
+        told = self.round
+        if told is None or told.state != "open":
+            return
+        pieces = []
+        for device in DEVICES:
+            if (told.number, device) in self.acked:
+                continue
+            encoded = update(self.spec, device, told.number, told.seed)
+            pieces += [(device, n, data) for n, data in enumerate(encoded)]
+            place = EvaluationChannel(self.spec.id, told.number, device)
+            self._client.paho.publish(TOPICS.topic(place), encode(Evaluation(8, 1.0, 4)), 1)
+        self._chance.shuffle(pieces)
+        self._pending = pieces
+
+
+def run_job(url: str, port: int, state: Path, rounds: int, kills: int, seed: int) -> Fleet:
+    """Run a job to its end under so many SIGKILLs at random times; give its fleet back."""
+    chance = random.Random(seed)
+    process = Process(url, state)
+    fleet = Fleet(port, nearest_job(rounds), chance)
+    try:
+        process.wait_until_up()
+        fleet.publish_job()
+        give_up_at = time.monotonic() + 60 + 10 * kills
+        at = time.monotonic() + chance.uniform(0, LIFE_S)
+        while fleet.round is None or fleet.round.state != "done":
+            assert time.monotonic() < give_up_at, (fleet.status, fleet.refused)
+            fleet.step()
+            if process.kills < kills and time.monotonic() > at:
+                process.kill()
+                # Now and then in the middle of its start, mostly at work.
+                if chance.random() < 0.8:
+                    process.wait_until_up()
+                at = time.monotonic() + chance.uniform(0, LIFE_S)
+        fleet.step(0.3)
+        assert process.kills == kills, "the job was over too soon"
+    finally:
+        process.stop()
+        fleet.close()
+    return fleet
