@@ -25,6 +25,7 @@ COMMANDS = {
     "aggregator": ("broker.aggregator.cli", "run the aggregator of federated jobs"),
     "fl start": ("broker.learning.start_cli", "start a federated job"),
     "fl status": ("broker.learning.status_cli", "say how far federated jobs have come"),
+    "fl simulate": ("broker.learning.simulate_cli", "try a job on thousands of virtual devices"),
     "fl stop": ("broker.learning.stop_cli", "stop a federated job, or let it go on"),
     "devices": ("broker.fleet.cli", "list the devices that a broker knows"),
     "config get": ("broker.fleet.get_cli", "print what a device runs and what is desired"),

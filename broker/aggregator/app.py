@@ -10,6 +10,7 @@ import numpy as np
 
 from broker.aggregator.adapters.fetch import Fetch
 from broker.aggregator.adapters.link import Link
+from broker.aggregator.adapters.state_lock import lock
 from broker.aggregator.adapters.store_sqlite import SqliteStore
 from broker.aggregator.job.aggregation import Aggregation
 from broker.aggregator.job.check import check_runnable
@@ -57,6 +58,7 @@ class Aggregator:
         self._stores: dict[str, SqliteStore] = {}
         self._specs: dict[str, bytes] = {}
         self._fetches: dict[str, Fetch] = {}
+        self._lock = lock(state)
         for path in sorted(state.glob("*.sqlite")):
             self._take_up(path)
         self._link = Link(address, [self._topics.filter(kind) for kind in HEARD])
@@ -87,6 +89,7 @@ class Aggregator:
         self._link.close()
         for store in self._stores.values():
             store.close()
+        self._lock.close()
 
     def _take_up(self, path: Path) -> None:
         store = SqliteStore(path)

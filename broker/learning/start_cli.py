@@ -42,9 +42,9 @@ def run(arguments: argparse.Namespace) -> Outcome:
         UsageError: the file cannot be read, or the job is refused.
         LinkError: there is no broker, or it does not take them.
     """
-    tree = _read(arguments.file)
+    tree = read_tree(arguments.file)
     for text in [*([f"id={arguments.id}"] if arguments.id else []), *arguments.set]:
-        _change(tree, text)
+        changed(tree, text)
     try:
         spec, payload, blobs = resolve(tree, _reader(arguments.file.parent))
     except MessageError as error:
@@ -68,7 +68,12 @@ def run(arguments: argparse.Namespace) -> Outcome:
     )
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_tree(path: Path) -> dict[str, Any]:
+    """A document in TOML or JSON.
+
+    Raises:
+        UsageError: it cannot be read, or is no object.
+    """
     data = _reader(Path())(str(path))
     if len(data) > MAX_JOB_BYTES:
         raise UsageError(f"{path}: has more than {MAX_JOB_BYTES} bytes")
@@ -92,7 +97,12 @@ def _reader(folder: Path) -> Any:
     return read
 
 
-def _change(tree: dict[str, Any], text: str) -> None:
+def changed(tree: dict[str, Any], text: str) -> None:
+    """Do in place what `--set KEY=VALUE` says.
+
+    Raises:
+        UsageError: there is no such place.
+    """
     path, equals, word = text.partition("=")
     *parents, last = path.split(".")
     if not equals or not last:

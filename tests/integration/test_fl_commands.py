@@ -76,16 +76,14 @@ def test_a_job_that_this_aggregator_cannot_run_is_refused(mosquitto, tmp_path, c
         assert process.stop() == 0
 
 
-def test_two_aggregators_do_not_share_a_folder(mosquitto, job_file, tmp_path, capsys):
+def test_two_aggregators_do_not_share_a_folder(mosquitto, tmp_path, capsys):
     process = Process(mosquitto.url, tmp_path / "state")
     try:
         process.wait_until_up()
-        called(capsys, "fl", "start", job_file, "--broker", mosquitto.url)
-        assert eventually((tmp_path / "state" / "digits.sqlite").exists)
         words = ("aggregator", "--broker", mosquitto.url, "--state", tmp_path / "state")
         code, told = called(capsys, *words)
         assert code == 3
-        assert "other aggregator" in told["error"]
+        assert "another aggregator" in told["error"]
     finally:
         assert process.stop() == 0
 

@@ -1,0 +1,1 @@
+"""A job with thousands of virtual devices, on a virtual clock."""
