@@ -7,8 +7,8 @@ from dp_accounting import rdp
 from scipy import stats
 
 from broker.aggregator.privacy.accountant import epsilon, would_exceed
-from broker.aggregator.privacy.noise import gaussian
 from broker.contract.federated.job import PrivacySpec
+from broker.contract.federated.noise import gaussian
 
 KEY = bytes(range(32))
 

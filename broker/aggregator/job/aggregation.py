@@ -14,7 +14,6 @@ from broker.aggregator.job.finish import next_vectors
 from broker.aggregator.job.folding import Folding
 from broker.aggregator.job.report import report, told_status
 from broker.aggregator.job.words import Out, Say, Show, Withdraw
-from broker.aggregator.privacy.noise import KEY_BYTES
 from broker.aggregator.round import machine as round_machine
 from broker.aggregator.round import words as w
 from broker.aggregator.store import Judgement, Store, Verdict
@@ -28,6 +27,7 @@ from broker.contract.federated.channels import (
 )
 from broker.contract.federated.codecs.codec import Vector
 from broker.contract.federated.job import JobSpec
+from broker.contract.federated.noise import KEY_BYTES
 from broker.contract.federated.round import Ack, Evaluation, JobControl, Round
 from broker.contract.federated.update import decode_slice
 

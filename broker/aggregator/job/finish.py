@@ -3,7 +3,6 @@
 import numpy as np
 
 from broker.aggregator.job.vectors import Vectors
-from broker.aggregator.privacy.noise import gaussian
 from broker.aggregator.robust.rules import Slices, robust_mean
 from broker.aggregator.strategies.choose import strategy_of
 from broker.aggregator.strategies.step import Mean
@@ -11,6 +10,7 @@ from broker.aggregator.sums import Total
 from broker.contract.federated.codecs.codec import MAX_VALUE
 from broker.contract.federated.errors import UpdateError
 from broker.contract.federated.job import JobSpec
+from broker.contract.federated.noise import gaussian
 
 
 def next_vectors(

@@ -9,8 +9,8 @@ the grid of the sums comes after, so the low bits of a float tell nothing (Miron
 from hashlib import shake_256
 
 import numpy as np
+import numpy.typing as npt
 
-from broker.aggregator.sums import Reals
 from broker.contract.federated.codecs.codec import FRACTION_BITS, Sums
 
 KEY_BYTES = 32
@@ -34,7 +34,7 @@ def gaussian(key: bytes, purpose: str, count: int, deviation: float) -> Sums:
     return noise
 
 
-def _normal(stream: bytes) -> Reals:
+def _normal(stream: bytes) -> npt.NDArray[np.float64]:
     """Box–Muller: 16 bytes to two normal deviates."""
     words = np.frombuffer(stream, "<u8").reshape(-1, 2) >> np.uint64(11)
     uniform = (words.astype(np.float64) + 0.5) * 2.0**-53

@@ -1,0 +1,1 @@
+"""A frozen model as a source of features."""

@@ -1,0 +1,1 @@
+"""From a device's samples to its update of a round: the only code that sees both."""
