@@ -11,7 +11,7 @@ from agent.config.samples import SamplesConfig
 from agent.control.events import Action, Log, Now, Tell
 from agent.control.pipelines import Pipelines
 from agent.errors import SampleError, StorageError
-from agent.learning.samples.sample import Example, Label, Sample, label_of
+from agent.learning.samples.sample import Example, Label, Sample, class_name, label_of
 from agent.learning.samples.store import SampleStore
 from broker.contract.shape.constraints import shorten
 
@@ -151,10 +151,3 @@ class Labelling:
         if not isinstance(name := args.get("pipeline"), str):
             raise SampleError("args.pipeline must name a pipeline")
         return name
-
-
-def class_name(label: Label, names: tuple[str, ...]) -> Label:
-    """The name of a class for its number, if it has one."""
-    if isinstance(label, str) and label.isdecimal() and int(label) < len(names):
-        return names[int(label)]
-    return label

@@ -78,6 +78,13 @@ def label_of(said: Any) -> Label:
     )
 
 
+def class_name(label: Label, names: tuple[str, ...]) -> Label:
+    """The name of a class for its number, if it has one."""
+    if isinstance(label, str) and label.isdecimal() and int(label) < len(names):
+        return names[int(label)]
+    return label
+
+
 def _is_target(said: Any) -> bool:
     plain = isinstance(said, int | float) and not isinstance(said, bool)
     return plain and abs(said) <= MAX_TARGET  # false for NaN, too

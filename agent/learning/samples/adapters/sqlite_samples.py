@@ -94,6 +94,13 @@ class SqliteSamples:
             self._empty_log()
         return len(old)
 
+    def pipelines(self) -> list[str]:
+        """Every pipeline that has samples."""
+        if not self.exists:
+            return []
+        with self._translated() as db:
+            return [name for (name,) in db.execute("SELECT DISTINCT pipeline FROM samples")]
+
     def counts(self, pipeline: str) -> dict[str, int]:
         """How many samples each label has."""
         if not self.exists:
