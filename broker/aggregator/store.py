@@ -22,7 +22,7 @@ class Verdict(NamedTuple):
 class Checkpoint(NamedTuple):
     """Sums as little-endian int64, and the weight of what is in them."""
 
-    fixed: bytes
+    fixed: bytes | memoryview
     weight: int
 
 

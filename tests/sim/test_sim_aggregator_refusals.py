@@ -119,8 +119,11 @@ def test_examples_weigh_no_more_than_the_job_allows(tmp_path):
 
 
 def test_wrong_round_and_wrong_slice_number(bench):
-    bench.at.receive(7, "pi-0", 0, f32(np.zeros(256)), bench.now_ms)
+    for _ in range(5):
+        bench.at.receive(7, "pi-0", 0, f32(np.zeros(256)), bench.now_ms)
+    before = len(bench.said)
     bench.commit()
+    assert len(bench.said) == before + 1, "told once"
     assert "round 7 is not open" in bench.ack("pi-0").refused
     assert not bench.at.round.senders
 

@@ -13,6 +13,7 @@ from broker.aggregator.store import Checkpoint, Judgement, Verdict
 from broker.errors import ConfigError
 
 SCHEMA_VERSION = 1
+PART_BYTES = 2**16
 _SCHEMA = """
 CREATE TABLE journal (id INTEGER PRIMARY KEY, line BLOB NOT NULL);
 CREATE TABLE vectors (name TEXT PRIMARY KEY, data BLOB NOT NULL);
@@ -87,7 +88,8 @@ class SqliteStore:
 
     def put_vector(self, name: str, data: bytes) -> None:
         """Keep a vector."""
-        self._write("INSERT OR REPLACE INTO vectors VALUES (?, ?)", name, data)
+        text = "INSERT OR REPLACE INTO vectors VALUES (?, zeroblob(?))"
+        self._fill("vectors", "data", self._write(text, name, len(data)), memoryview(data))
 
     def vectors(self) -> dict[str, bytes]:
         """All vectors."""
@@ -137,7 +139,9 @@ class SqliteStore:
 
     def put_checkpoint(self, checkpoint: Checkpoint, folded: Iterable[str]) -> None:
         """Keep sums."""
-        self._write("INSERT OR REPLACE INTO sums VALUES (0, ?, ?)", *checkpoint)
+        fixed = memoryview(checkpoint.fixed).cast("B")
+        text = "INSERT OR REPLACE INTO sums VALUES (0, zeroblob(?), ?)"
+        self._fill("sums", "fixed", self._write(text, fixed.nbytes, checkpoint.weight), fixed)
         for device in folded:
             self._write("UPDATE verdicts SET folded = 1 WHERE device = ?", device)
             self._write("DELETE FROM slices WHERE device = ?", device)
@@ -162,11 +166,17 @@ class SqliteStore:
         for statement in NEXT_ROUND:
             self._write(statement)
 
-    def _write(self, statement: str, *values: object) -> None:
+    def _write(self, statement: str, *values: object) -> int:
         with self._translated():
             if not self._db.in_transaction:
                 self._db.execute("BEGIN IMMEDIATE")
-            self._db.execute(statement, values)
+            return self._db.execute(statement, values).lastrowid or 0
+
+    def _fill(self, table: str, column: str, row: int, data: memoryview) -> None:
+        """Write a long value in place: a bound one would stay in memory with its statement."""
+        with self._translated(), self._db.blobopen(table, column, row) as blob:
+            for at in range(0, data.nbytes, PART_BYTES):
+                blob.write(data[at : at + PART_BYTES])
 
     def _read(self, statement: str, *values: object) -> list[tuple]:  # type: ignore[type-arg]
         with self._translated():

@@ -67,6 +67,7 @@ class Aggregation:
         self._saved_ms = self._status_ms = 0
         self._outs: list[Out] = []
         self._tell: dict[str, None] = {}
+        self._late: dict[tuple[int, str], None] = {}
         self._changed = True
         if self.job.round is not None:
             self._take_up(self.job.round)
@@ -100,8 +101,7 @@ class Aggregation:
     def receive(self, number: int, device: str, place: int, payload: bytes, now_ms: int) -> None:
         """Take a message of an update; `place` is the slice that its topic names."""
         if self.round is None or number != self.round.number:
-            late = Ack(False, refused=f"round {number} is not open")
-            self._outs.append(Say(AckChannel(self.spec.id, number, device), late))
+            self._late[number, device] = None
             return
         data = b""
         event: w.Event
@@ -139,7 +139,10 @@ class Aggregation:
         if self.round is not None:
             for device in self._tell:
                 outs.append(self._standing(self.round, device))
-        self._tell = {}
+        for number, device in self._late:
+            late = Ack(False, refused=f"round {number} is not open")
+            outs.append(Say(AckChannel(self.spec.id, number, device), late))
+        self._tell, self._late = {}, {}
         if self._changed and not 0 <= now_ms - self._status_ms < self._limits.status_ms:
             self._changed, self._status_ms = False, now_ms
             outs.append(Say(JobStatusChannel(self.spec.id), told_status(self.job, self.round)))

@@ -49,7 +49,7 @@ class Folding:
 
     def save(self) -> None:
         """Keep the sums, and drop the slices that are in them."""
-        fixed = self.total.fixed.astype("<i8").tobytes()
+        fixed = self.total.fixed.astype("<i8", copy=False).data
         self._store.put_checkpoint(Checkpoint(fixed, self.total.weight), self.unsaved)
         self.unsaved = []
 
