@@ -171,13 +171,19 @@ class Aggregator:
         for name in [n for n, f in self._fetches.items() if f.done or f.reason]:
             fetch = self._fetches.pop(name)
             if fetch.reason:
-                log.warning("job %s: its first parameters do not come: %s", name, fetch.reason)
+                self._waits(name, f"its first parameters do not come: {fetch.reason}")
+                self._fetch(name)
                 continue
             model = np.frombuffer(fetch.data, "<f4").astype(np.float32)
             if np.isfinite(model).all():
                 self._jobs[name].begin(model, _now_ms())
             else:
-                log.warning("job %s: its first parameters are not finite", name)
+                self._waits(name, "its first parameters are not finite; start another job")
+
+    def _waits(self, name: str, why: str) -> None:
+        log.warning("job %s: %s", name, why)
+        told = JobStatus("waiting", self._jobs[name].spec.rounds, reason=why[:400])
+        self._say(Say(JobStatusChannel(name), told))
 
     def _say(self, out: Out) -> None:
         match out:
