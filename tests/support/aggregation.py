@@ -52,9 +52,11 @@ def update(spec: JobSpec, device: str, number: int, seed: str) -> list[bytes]:
 class Bench:
     """An aggregation on a file, with a clock and chance of its own."""
 
-    def __init__(self, spec: JobSpec, path: Path, limits: Limits = OFTEN) -> None:
-        """Begin the job."""
-        self.spec, self.path, self.limits = spec, path, limits
+    def __init__(
+        self, spec: JobSpec, path: Path | None, limits: Limits = OFTEN, salt: str = ""
+    ) -> None:
+        """Begin the job; without a path it is in memory and cannot be restarted."""
+        self.spec, self.path, self.limits, self._salt = spec, path, limits, salt
         self.now_ms = START_MS
         self.chance = random.Random(5)
         self.said = []
@@ -75,7 +77,7 @@ class Bench:
     def draw(self, count: int) -> bytes:
         """Chance, the same for the same round."""
         number = self.at.job.number if hasattr(self, "at") else 0
-        return random.Random(f"{number}/{count}").randbytes(count)
+        return random.Random(f"{self._salt}/{number}/{count}").randbytes(count)
 
     def commit(self) -> None:
         """Commit, and keep what is said."""
