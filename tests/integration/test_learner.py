@@ -1,19 +1,23 @@
 """The learner with a real trainer module: against numpy, by seed, and what it refuses."""
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 
 from agent.config.samples import SamplesConfig
 from agent.errors import AgentError, ModelError, SampleError
 from agent.learning.learner.adapters.backbone import features
+from agent.learning.learner.adapters.process import LearnerProcess
 from agent.learning.learner.dataset import Floats, index_of, real
 from agent.learning.learner.learn import Learned, Start, learn
-from agent.learning.learner.request import OWN_CONTROL, REPORT, RESIDUAL, Request
+from agent.learning.learner.request import OWN_CONTROL, REPORT, RESIDUAL, Report, Request
 from agent.learning.learner.training import batches
 from agent.learning.samples.adapters.sqlite_samples import SqliteSamples
 from agent.learning.samples.sample import Example, Sample
@@ -27,6 +31,7 @@ from broker.contract.federated.job import JobSpec
 from broker.contract.federated.update import UpdateSlice, decode_slice
 from broker.contract.shape import to_tree
 from tests.support.agents import Bench
+from tests.support.brokers import eventually
 from tests.support.jobs import FLOATS, LABELS, SEED, blob, job, made, task
 from tests.support.trainers import module_of
 from toolchain.training import network as n
@@ -178,6 +183,9 @@ class Desk:
         )
         (folder / "out").mkdir()
 
+    def start(self, **changes: Any) -> LearnerProcess:
+        return LearnerProcess(replace(self.request, **changes))
+
     def ask(self, **changes: Any) -> dict[str, Any]:
         tree = to_tree(replace(self.request, **changes))
         return ask("agent.learning.learner.app", tree, 60.0)
@@ -276,3 +284,68 @@ def test_a_head_learns_on_features(tmp_path: Path, bench: Bench) -> None:
     assert (said["examples"], said["skipped"]) == (24, 0)
     assert said["losses"][0] == pytest.approx(np.log(3), abs=1e-5)
     assert said["losses"][1] < said["losses"][0]
+
+
+def ended(process: LearnerProcess) -> Report:
+    found: list[Report] = []
+
+    def is_done() -> bool:
+        report = process.poll()
+        found.extend([report] if report else [])
+        return bool(found)
+
+    assert eventually(is_done, 30)
+    return found[0]
+
+
+def test_the_main_process_looks_at_a_learner_now_and_then(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, job(PARAMETERS), made(20)[0])
+    report = ended(desk.start())
+    assert report.examples == 20
+    assert json.loads((tmp_path / "out" / REPORT).read_text()) == to_tree(report)
+    with pytest.raises(ModelError, match="give an empty folder"):
+        ended(desk.start())
+
+
+LONG = {"epochs": 1000, "batch": 1, "max_steps": 10**7, "learning_rate": 1e-6}
+
+
+def working(desk: Desk, **changes: Any) -> tuple[LearnerProcess, list[psutil.Process]]:
+    """A learner that is training, and all its processes."""
+    process = desk.start(**changes)
+    whole = psutil.Process(process.pid)
+    assert eventually(lambda: bool(whole.children()), 30)
+    return process, [whole, *whole.children(recursive=True)]
+
+
+def gone(processes: list[psutil.Process]) -> bool:
+    return eventually(
+        lambda: not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in processes),
+        10,
+    )
+
+
+def test_an_ended_or_late_or_killed_learner_leaves_no_trainer_behind(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, job(PARAMETERS, local=LONG), made(400)[0])
+    process, all_of_it = working(desk)
+    assert process.poll() is None
+    process.close()
+    assert gone(all_of_it)
+
+    process, all_of_it = working(desk, deadline_s=2.0)
+    with pytest.raises(ModelError, match=r"2 s|over"):
+        ended(process)
+    assert gone(all_of_it)
+
+    process, all_of_it = working(desk)
+    all_of_it[0].kill()
+    with pytest.raises(ModelError, match="died with SIGKILL"):
+        ended(process)
+    assert gone(all_of_it)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_the_main_process_needs_no_numpy_for_it() -> None:
+    program = "import sys, agent.learning.learner.adapters.process; print('numpy' in sys.modules)"
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert told.stdout.strip() == b"False"

@@ -1,10 +1,12 @@
 """The learner's process: reads the store, has features computed and a module train, leaves files.
 
 It runs no foreign code itself: the backbone and the trainer module have processes of their own,
-behind walls. `ask("agent.learning.learner.app", to_tree(request), deadline_s)` starts it.
+behind walls. `LearnerProcess` starts it, and it ends with whoever did.
 """
 
+import ctypes
 import os
+import signal
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -29,6 +31,7 @@ from broker.contract.shape import parse, to_tree
 KEPT_FOR_US = 0.9
 """Of the deadline, for the trainer; the rest is for what comes before and after."""
 
+PR_SET_PDEATHSIG = 1
 MAX_INPUT = 1e30
 """No honest example has such a number; NaN is none either."""
 
@@ -65,7 +68,7 @@ def _learned(request: Request) -> Report:
     store.close()
     pairs = _examples(request, [one for one in samples if fits(one.label, spec.model)])
     module = read(request.trainer, most=MAX_MODULE_BYTES)
-    limits = Limits(total_s=KEPT_FOR_US * request.deadline_s)
+    limits = Limits(total_s=KEPT_FOR_US * request.deadline_s, steps=spec.local.max_steps)
     cache = None if request.cache is None else Path(request.cache)
     with Session(module, request.runtime, limits, cache) as trainer:
         learned = learn(
@@ -107,4 +110,5 @@ def _examples(request: Request, samples: list[Sample]) -> list[tuple[Sample, Flo
 
 
 if __name__ == "__main__":
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     answer(work)
