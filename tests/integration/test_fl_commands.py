@@ -34,22 +34,22 @@ def job_file(tmp_path):
     return path
 
 
-def test_a_job_from_start_to_end(mosquitto, job_file, tmp_path, capsys):
-    process = Process(mosquitto.url, tmp_path / "state")
-    fleet = Fleet(mosquitto.address.port, nearest_job(2), random.Random(1))
-    broker = ("--broker", mosquitto.url)
+def test_a_job_from_start_to_end(broker, job_file, tmp_path, capsys):
+    process = Process(broker.url, tmp_path / "state")
+    fleet = Fleet(broker.address.port, nearest_job(2), random.Random(1))
+    where = ("--broker", broker.url)
     try:
         process.wait_until_up()
-        code, told = called(capsys, "fl", "start", job_file, *broker, "--set", "rounds=3")
+        code, told = called(capsys, "fl", "start", job_file, *where, "--set", "rounds=3")
         assert (code, told["parameters"]) == (0, START.size)
         assert eventually(lambda: fleet.step() or fleet.round is not None)
-        assert called(capsys, "fl", "stop", "digits", "--reason", "lunch", *broker)[0] == 0
+        assert called(capsys, "fl", "stop", "digits", "--reason", "lunch", *where)[0] == 0
         assert eventually(lambda: fleet.step() or fleet.round.state == "stopped")
         assert fleet.round.reason == "lunch"
-        assert called(capsys, "fl", "stop", "digits", "--undo", *broker)[0] == 0
+        assert called(capsys, "fl", "stop", "digits", "--undo", *where)[0] == 0
         assert eventually(lambda: fleet.step() or fleet.round.state == "done", 30)
         code, told = called(
-            capsys, "fl", "status", "digits", "--follow", "--out", tmp_path / "out", *broker
+            capsys, "fl", "status", "digits", "--follow", "--out", tmp_path / "out", *where
         )
         assert code == 0
         assert told["jobs"]["digits"]["state"] == "done"

@@ -105,7 +105,8 @@ class Link:
 
     def _on_disconnect(self, _client: Any, _data: Any, _flags: Any, code: Any, _more: Any) -> None:
         self._connected.clear()
-        log.warning("%s: the connection ended (%s)", self._address, code)
+        if not self._closing.is_set():
+            log.warning("%s: the connection ended (%s)", self._address, code)
 
     def _on_message(self, _client: Any, _data: Any, message: mqtt.MQTTMessage) -> None:
         try:
