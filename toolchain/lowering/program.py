@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from toolchain.lowering.constants import ConstantPool
 from toolchain.lowering.fold import fold
+from toolchain.lowering.idle_channels import without_idle_channels
 from toolchain.lowering.node import Node, Step
 from toolchain.lowering.operators.state import copy, fill, first_of_equal, initial
 from toolchain.lowering.operators.table import lowering_of
@@ -46,6 +47,8 @@ def program(model: Model, settings: Settings, constants: ConstantPool) -> Progra
     state = with_state(model)
     shifted, were_uint8 = to_int8(state.graph)
     graph, nodes = fold(shifted, state.nodes)
+    if settings.drops_idle_channels:
+        graph, nodes = without_idle_channels(graph, nodes, settings, were_uint8)
     resets = sum(node.graph > 0 for node in nodes)
     building = _Building(graph, views(graph, nodes, resets), roots(nodes))
     for variable in state.unset:

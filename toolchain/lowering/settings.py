@@ -12,8 +12,10 @@ class Settings:
     Attributes:
         float32_products: per-tensor FULLY_CONNECTED forms s_in · s_w in float32, as tflite-runtime
             2.14 does, and not in double, as TFLite Micro does.
+        drops_idle_channels: channels that hold one number whatever the input are not computed.
     """
 
     rounding: Rounding = Rounding.DOUBLE
     target: Target = Target.PORTABLE
     float32_products: bool = False
+    drops_idle_channels: bool = True
