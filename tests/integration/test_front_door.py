@@ -56,7 +56,8 @@ def trial(tmp_path):
         (tmp_path / "trial.py").write_text(TRIAL.format(at_import=at_import, at_run=at_run))
         program = PROGRAM.format(root=str(ROOT), folder=str(tmp_path))
         return subprocess.Popen(
-            [sys.executable, "-c", program, "try", *words],
+            # Whoever runs the tests in the background may have switched Ctrl-C off for them.
+            ["env", "--default-signal=INT", sys.executable, "-c", program, "try", *words],
             stdout=stdout,
             stderr=subprocess.PIPE,
             text=True,
