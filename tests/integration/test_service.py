@@ -48,7 +48,7 @@ def test_a_unit_is_tight(unit: Path) -> None:
     assert told.returncode == 0, told.stdout
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("package")
     wheel = own_wheel(CACHE / "package")
@@ -63,7 +63,7 @@ def installed(machine: NamespaceMachine, package: Path, *options: str) -> str:
     return told.stdout
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def machine(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NamespaceMachine]:
     made = root_filesystem.build(SUITE.name, ARCHITECTURE.debian, CACHE / "guest")
     root = tmp_path_factory.mktemp("machine") / "root"
@@ -74,7 +74,7 @@ def machine(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         yield machine
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def hands_over(machine: NamespaceMachine) -> bool:
     return has_access_lists(machine)
 
