@@ -1,6 +1,5 @@
 """The agent's main process: reads events, hands them to the core, performs what it asks for."""
 
-import json
 import logging
 import os
 import random
@@ -8,25 +7,21 @@ import selectors
 import signal
 import sys
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
-from agent.adapters.child_process import ChildProcess
+from agent.adapters.children import Children
 from agent.adapters.config_files import default_device_id, state_folder
 from agent.adapters.event_queue import EventQueue
 from agent.adapters.machine import Machine
 from agent.adapters.mqtt_link import MqttLink
 from agent.adapters.state_folder import StateFolder
 from agent.adapters.systemd import Notifier
-from agent.channel.messages import Start, ToChild
 from agent.config.device import DeviceConfig
 from agent.config.layers import Layers
 from agent.control import reports
 from agent.control.core import Agent
 from agent.control.events import (
-    BRIDGE,
     Action,
-    ChildEnded,
-    ChildSaid,
     End,
     Event,
     Kill,
@@ -50,7 +45,6 @@ from agent.learning.samples.adapters.sqlite_samples import SAMPLES_FILE, SqliteS
 from agent.outbox.adapters.sqlite_store import SqliteStore
 from agent.outbox.outbox import Outbox
 from broker.contract.messages import encode
-from broker.contract.shape import to_tree
 from broker.contract.topics import StatusChannel, Topics
 from broker.contract.version import VERSION
 
@@ -63,8 +57,6 @@ LINK_SILENT_S = 60.0
 """A link thread that did not turn for so long is stuck, and the watchdog is not fed."""
 
 OUTBOX_FILE = "outbox.sqlite3"
-CACHE_FOLDER = "cache"
-BRIDGE_SOCKET = "bridge.sock"
 
 
 class App:
@@ -82,7 +74,7 @@ class App:
         self._store = SqliteStore(self._state.path / OUTBOX_FILE)
         self._samples = SqliteSamples(self._state.path / SAMPLES_FILE)
         self._selector = selectors.DefaultSelector()
-        self._children: dict[str, ChildProcess] = {}
+        self._children = Children(self._state.path, self._selector, self._handle)
         self._events = EventQueue()
         self._selector.register(self._events, selectors.EVENT_READ, None)
         self._end: End | None = None
@@ -121,8 +113,7 @@ class App:
             self._link.stop(FLUSH_S)
             self._drain_link()
             self._core.close(self._machine.now())
-            for child in self._children.values():
-                child.release()
+            self._children.release()
             self._store.close()
             self._samples.close()
             self._state.release()
@@ -131,52 +122,23 @@ class App:
     def _turn(self) -> None:
         for key, mask in self._selector.select(self._sleep_s()):
             if key.data is not None:
-                self._serve_child(key.data, mask)
+                self._children.serve(key.data, mask)
         if self._asked_to_leave and not self._leaving:
             self._leaving = True
             log.info("asked to stop")
             self._perform(self._core.end(self._machine.now()))
         self._drain_link()
-        self._reap()
+        self._children.reap()
         self._handle(Tick())
         self._perform(self._core.publishable(self._machine.now()))
         self._feed_watchdog()
 
     def _sleep_s(self) -> float:
-        if any(child.closed for child in self._children.values()):
+        if self._children.any_ending():
             return ENDING_POLL_S
         due_s = (self._core.due_ms() - self._machine.now().monotonic_ms) / 1000
         longest_s = min(LONGEST_SLEEP_S, self._notifier.ping_interval_s or LONGEST_SLEEP_S)
         return max(0.0, min(longest_s, due_s))
-
-    def _serve_child(self, name: str, mask: int) -> None:
-        child = self._children.get(name)
-        if child is None:
-            return
-        if mask & selectors.EVENT_WRITE:
-            child.flush()
-        if mask & selectors.EVENT_READ:
-            for message in child.receive():
-                self._handle(ChildSaid(name, message))
-        self._watch(name, child)
-
-    def _watch(self, name: str, child: ChildProcess) -> None:
-        if child.closed:
-            if child.fileno() in self._selector.get_map():
-                self._selector.unregister(child)
-            return
-        mask = selectors.EVENT_READ
-        if child.wants_to_write():
-            mask |= selectors.EVENT_WRITE
-        self._selector.modify(child, mask, name)
-
-    def _reap(self) -> None:
-        for name, child in list(self._children.items()):
-            cause = child.ended()
-            if cause is not None:
-                del self._children[name]
-                child.release()
-                self._handle(ChildEnded(name, cause))
 
     def _handle(self, event: Event) -> None:
         self._perform(self._core.handle(event, self._machine.now()))
@@ -185,7 +147,7 @@ class App:
         for action in actions:
             self._perform_one(action)
 
-    def _perform_one(self, action: Action) -> None:  # noqa: C901, PLR0912 - an arm for each
+    def _perform_one(self, action: Action) -> None:  # noqa: C901 - an arm for each
         match action:
             case Publish():
                 self._link.publish(action)
@@ -194,57 +156,23 @@ class App:
             case Unsubscribe():
                 self._link.unsubscribe(action.filters)
             case Spawn():
-                self._spawn_pipeline(action)
+                self._children.spawn_pipeline(action)
             case SpawnBridge():
-                self._spawn_bridge(action)
+                self._children.spawn_bridge(action)
             case Tell():
-                if child := self._children.get(action.pipeline):
-                    child.send(action.message)
-                    self._watch(action.pipeline, child)
+                self._children.tell(action.pipeline, action.message)
             case Kill():
-                if child := self._children.get(action.pipeline):
-                    child.kill()
+                self._children.kill(action.pipeline)
             case Remember():
                 self._remember(action)
             case SetLogLevel():
                 logging.getLogger().setLevel(action.level.upper())
             case Measure():
-                pids = {name: child.pid for name, child in self._children.items()}
-                self._handle(self._machine.readings(pids))
+                self._handle(self._machine.readings(self._children.pids()))
             case Log():
                 log.log(getattr(logging, action.level.upper()), "%s", action.text)
             case End():
                 self._end = action
-
-    def _spawn_pipeline(self, action: Spawn) -> None:
-        cache, bridge = (self._state.path / name for name in (CACHE_FOLDER, BRIDGE_SOCKET))
-        start = Start("start", action.pipeline, to_tree(action.config))
-
-        def words(descriptor: int) -> list[str]:
-            return ["-m", "agent.pipeline.app", str(descriptor), str(cache), str(bridge)]
-
-        self._spawn(action.pipeline, words, start)
-
-    def _spawn_bridge(self, action: SpawnBridge) -> None:
-        path = str((self._state.path / BRIDGE_SOCKET).absolute())
-        settings = {"socket": path, "mcus": to_tree(action.mcus)}
-
-        def words(descriptor: int) -> list[str]:
-            return ["-m", "firmware_bridge.app", json.dumps(settings | {"overseer": descriptor})]
-
-        self._spawn(BRIDGE, words)
-
-    def _spawn(
-        self, name: str, words: Callable[[int], list[str]], first: ToChild | None = None
-    ) -> None:
-        try:
-            child = ChildProcess(words, first)
-        except OSError as error:
-            self._handle(ChildEnded(name, f"cannot start a process: {error.strerror}"))
-            return
-        self._children[name] = child
-        self._selector.register(child, selectors.EVENT_READ, name)
-        self._watch(name, child)
 
     def _remember(self, action: Remember) -> None:
         try:

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 
-from agent.channel.messages import Answer, Recalled, Snapshot
+from agent.channel.messages import Answer
 from agent.control.announcements import Announcements
+from agent.control.children import Children
 from agent.control.commands import Commands
 from agent.control.delivery import Delivery
 from agent.control.events import (
-    BRIDGE,
     Action,
     ChildEnded,
     ChildSaid,
@@ -17,7 +17,6 @@ from agent.control.events import (
     LinkDown,
     LinkUp,
     Log,
-    Measure,
     Now,
     Overflowed,
     Readings,
@@ -33,6 +32,7 @@ from agent.control.reports import Counters, Identity
 from agent.control.shadow import Scope, Shadow
 from agent.control.subscriptions import Subscriptions
 from agent.control.supervisor import Limits
+from agent.control.timetable import Timetable
 from agent.learning.samples.store import SampleStore
 from agent.outbox.outbox import Outbox
 from broker.contract.codec import MAX_JSON_BYTES
@@ -45,9 +45,6 @@ from broker.contract.topics import (
     StatusChannel,
     Topics,
 )
-
-STATUS_INTERVAL_MS = 200
-"""Changes of state within this time share one status message."""
 
 STOP_LIMIT_MS = 8_000
 """After this the agent leaves without waiting for its children any longer."""
@@ -70,19 +67,17 @@ class Agent:
         self._outbox = outbox
         self._topics = Topics(shadow.config.broker.prefix)
         self._pipelines = Pipelines(random, limits)
-        self._mcus = Microcontrollers(random, limits)
+        mcus = Microcontrollers(random, limits)
         self._commands = Commands(self._topics, identity.device, self._pipelines, samples)
-        self._announcements = Announcements(
-            identity, self._topics, shadow, self._pipelines, self._mcus
-        )
+        self._announcements = Announcements(identity, self._topics, shadow, self._pipelines, mcus)
+        self._timetable = Timetable(self._announcements, identity.started_ms)
         self._presence = Presence(identity.instance)
         self._counters = Counters()
         numbered = self._commands.labelling.answered
         self._delivery = Delivery(outbox, self._topics, identity.device, numbered)
+        self._children = Children(self._pipelines, mcus, self._commands, self._delivery)
         self._linked = self._left = False
         self._subscriptions = Subscriptions(self._topics, identity.device)
-        self._status_due_ms: int | None = None
-        self._metrics_due_ms = identity.started_ms
         self._ending: End | None = None
         self._end_due_ms = 0
 
@@ -96,7 +91,7 @@ class Agent:
             return []
         self._ending = End(error, again)
         self._end_due_ms = now.monotonic_ms + STOP_LIMIT_MS
-        return [*self._pipelines.stop_all(now), *self._mcus.stop(now)]
+        return self._children.stop(now)
 
     def handle(self, event: Event, now: Now) -> list[Action]:
         """Take an event and return what must be done, in order."""
@@ -135,12 +130,9 @@ class Agent:
     def due_ms(self) -> int:
         """When a `Tick` has something to do, on the monotonic clock."""
         dues = [
-            self._metrics_due_ms,
+            self._timetable.due_ms(linked=self._linked),
             self._outbox.due_ms(),
-            self._pipelines.due_ms(),
-            self._mcus.due_ms(),
-            self._commands.due_ms(),
-            self._status_due_ms if self._linked else None,
+            self._children.due_ms(),
             self._end_due_ms if self._ending else None,
         ]
         return min(due for due in dues if due is not None)
@@ -162,7 +154,7 @@ class Agent:
             *self._subscriptions.afresh(self._pipelines.fed_topics()),
             self._announcements.schema(),
             self._announcements.reported(),
-            *self._status(now),
+            *self._timetable.status(now),
             Log("info", f"connected to {self._shadow.config.broker.url}"),
         ]
 
@@ -203,7 +195,7 @@ class Agent:
         if verdict == "rival":
             return [End(self._presence.clash(self._identity.device))]
         if verdict == "stale" and self._ending is None:
-            self._plan_status(now)
+            self._timetable.plan_status(now)
         return []
 
     def _desired(self, scope: Scope, payload: bytes, now: Now) -> list[Action]:
@@ -214,7 +206,7 @@ class Agent:
 
     def _commanded(self, channel: CommandChannel, payload: bytes, now: Now) -> list[Action]:
         actions = self._commands.handle(channel, payload, now)
-        self._plan_status(now)
+        self._timetable.plan_status(now)
         return actions
 
     def _configure(self, now: Now) -> list[Action]:
@@ -222,59 +214,34 @@ class Agent:
             return []
         config = self._shadow.config
         actions: list[Action] = [SetLogLevel(config.log_level)]
-        actions += self._mcus.configure(config.mcus, now)
-        actions += self._pipelines.configure(config.pipelines, now)
+        actions += self._children.configure(config, now)
         self._outbox.configure(config.outbox)
-        due_ms = now.monotonic_ms + int(config.metrics_interval_s * 1000)
-        self._metrics_due_ms = min(self._metrics_due_ms, due_ms)
-        self._plan_status(now)
+        self._timetable.configure(config.metrics_interval_s, now)
+        self._timetable.plan_status(now)
         if self._linked:
             actions += self._subscriptions.change(self._pipelines.fed_topics())
         return actions
 
     def _child_said(self, event: ChildSaid, now: Now) -> list[Action]:
-        name, message = event.pipeline, event.message
-        if isinstance(message, Snapshot | Recalled):
-            return self._commands.answered(message, now)
-        if isinstance(message, Answer):
-            actions = self._pipelines.child_said(name, message, now)
-            if pipeline := self._pipelines.items().get(name):
-                actions += self._delivery.answered(name, pipeline, message, now)
-            return actions
-        before = self._announcements.standing()
-        if name == BRIDGE:
-            actions = self._mcus.said(message, now)
-        else:
-            self._commands.labelling.heard(name, message)
-            actions = self._pipelines.child_said(name, message, now)
-        self._note_change(before, now)
+        actions = self._children.said(event, now)
+        if not isinstance(event.message, Answer):
+            self._timetable.note_change(now)
         return actions
 
     def _child_ended(self, event: ChildEnded, now: Now) -> list[Action]:
-        self._plan_status(now)
-        if event.pipeline == BRIDGE:
-            return self._mcus.ended(event.cause, now)
-        return self._pipelines.child_ended(event.pipeline, event.cause, now)
+        self._timetable.plan_status(now)
+        return self._children.ended(event, now)
 
     def _tick(self, now: Now) -> list[Action]:
-        before = self._announcements.standing()
-        actions = self._pipelines.tick(now) + self._mcus.tick(now) + self._commands.tick(now)
-        self._note_change(before, now)
+        actions = self._children.tick(now)
+        self._timetable.note_change(now)
         self._outbox.tend(now.monotonic_ms)
-        if now.monotonic_ms >= self._metrics_due_ms:
-            interval_ms = int(self._shadow.config.metrics_interval_s * 1000)
-            self._metrics_due_ms = now.monotonic_ms + interval_ms
-            actions.append(Measure())
-        due_ms = self._status_due_ms
-        if self._linked and due_ms is not None and now.monotonic_ms >= due_ms:
-            actions += self._status(now)
-        return actions
+        return actions + self._timetable.tick(now, linked=self._linked)
 
     def _leave_if_done(self, now: Now) -> list[Action]:
         if self._ending is None or self._left:
             return []
-        stopped = self._pipelines.all_stopped() and self._mcus.is_stopped()
-        if not stopped and now.monotonic_ms < self._end_due_ms:
+        if not self._children.all_stopped() and now.monotonic_ms < self._end_due_ms:
             return []
         self._left = True
         actions: list[Action] = []
@@ -286,15 +253,3 @@ class Agent:
         if not self._linked:
             return []
         return self._announcements.metrics(self._outbox, self._counters, readings, now)
-
-    def _status(self, now: Now) -> list[Action]:
-        self._status_due_ms = None
-        return self._announcements.status(now)
-
-    def _note_change(self, before: list[object], now: Now) -> None:
-        if self._announcements.standing() != before:
-            self._plan_status(now)
-
-    def _plan_status(self, now: Now) -> None:
-        if self._status_due_ms is None:
-            self._status_due_ms = now.monotonic_ms + STATUS_INTERVAL_MS
