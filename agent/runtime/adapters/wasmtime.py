@@ -10,6 +10,7 @@ import numpy as np
 from agent.errors import ModelError, UnavailableError
 from agent.runtime.adapters.installed import version
 from agent.runtime.adapters.machine_code import machine_code, one_line
+from agent.runtime.adapters.wasmtime_call import Call, prepared
 from agent.runtime.engine_model import EngineModel, Slot
 from agent.runtime.protocol import RuntimeInfo
 from agent.runtime.wasm.sealed import INTERFACE, OPTIONAL, SealedModule
@@ -52,6 +53,7 @@ class WasmtimeModel(EngineModel):
         self._functions = {
             name: exports[name] for name in INTERFACE | OPTIONAL if name in module.module.exports
         }
+        self._prepared = prepared(wasmtime, self._store, self._functions["sv_invoke"])
         if deadline_s is not None:
             _Ticker(engine, deadline_s / TICKS).start()
         memory = exports["memory"].get_buffer_ptr(self._store, module.memory_bytes)
@@ -60,7 +62,7 @@ class WasmtimeModel(EngineModel):
         super().__init__(
             [_slot(view, placed) for placed in inputs],
             [_slot(view, placed) for placed in outputs],
-            lambda: self._call("sv_invoke"),
+            self._invoke,
             RuntimeInfo("wasmtime", f"wasmtime {version('wasmtime')}, {origin}", 1),
             module.macs,
         )
@@ -69,10 +71,16 @@ class WasmtimeModel(EngineModel):
         if self._deadline_s is not None:
             self._store.set_epoch_deadline(TICKS + 1)
 
+    def _invoke(self) -> int:
+        return self._guarded(self._prepared)
+
     def _call(self, name: str, *arguments: int) -> int:
+        return self._guarded(lambda: int(self._functions[name](self._store, *arguments)))
+
+    def _guarded(self, call: Call) -> int:
         self._wind()
         try:
-            return int(self._functions[name](self._store, *arguments))
+            return call()
         except self._failures as error:
             line = one_line(error)
             if line == "interrupt":
