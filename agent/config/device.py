@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
+from agent.config.learning import LearningConfig
 from agent.config.mcus import McuConfig, OffloadConfig
 from agent.config.processing import Postprocess, Preprocess, TensorPreprocess
 from agent.config.samples import SamplesConfig
@@ -73,6 +74,7 @@ class PipelineConfig:
     ] = 10_000
     priority: Annotated[int, Range(0, 9), Doc("when the outbox is full, the lowest goes first")] = 5
     samples: SamplesConfig = field(default_factory=SamplesConfig)
+    learning: LearningConfig = field(default_factory=LearningConfig)
     enabled: bool = True
 
 

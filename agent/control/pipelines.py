@@ -230,7 +230,11 @@ def _only_retuned(before: PipelineConfig, after: PipelineConfig) -> bool:
         after.samples, recent=before.samples.recent, recent_bytes=before.samples.recent_bytes
     )
     alike = replace(
-        before, postprocess=after.postprocess, priority=after.priority, samples=after.samples
+        before,
+        postprocess=after.postprocess,
+        priority=after.priority,
+        samples=after.samples,
+        learning=after.learning,
     )
     same_kind = same_kind and bounds == after.samples  # what the child itself holds
     return same_kind and alike == after

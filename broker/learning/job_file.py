@@ -16,8 +16,8 @@ Read = Callable[[str], bytes]
 def resolve(tree: dict[str, Any], read: Read) -> tuple[JobSpec, bytes, dict[BlobRef, bytes]]:
     """Read the files that a job names.
 
-    `model.initial` and the values of `model.trainers` may be paths; `model.parameters` then follows
-    from the length of `model.initial`, little-endian float32.
+    `model.initial`, `model.backbone` and the values of `model.trainers` may be paths;
+    `model.parameters` then follows from the length of `model.initial`, little-endian float32.
 
     Args:
         tree: the document.
@@ -47,6 +47,8 @@ def resolve(tree: dict[str, Any], read: Read) -> tuple[JobSpec, bytes, dict[Blob
         model = dict(model)
         initial, trainers = named(model.get("initial")), model.get("trainers")
         model["initial"] = initial
+        if "backbone" in model:
+            model["backbone"] = named(model["backbone"])
         if isinstance(trainers, dict):
             model["trainers"] = {target: named(path) for target, path in trainers.items()}
         if isinstance(initial, Mapping) and "parameters" not in model:

@@ -14,7 +14,7 @@ from broker.contract.federated.codecs.spec import CodecSpec, most_bytes
 from broker.contract.federated.errors import JobError
 from broker.contract.federated.slices import MAX_SLICES, Cut
 from broker.contract.federated.update import MAX_DATA_BYTES, MAX_EXAMPLES
-from broker.contract.fields import Digest, Line, Name
+from broker.contract.fields import Line, Name
 from broker.contract.shape import Doc, Length, Range, parse
 
 MAX_JOB_BYTES = 64_000
@@ -41,7 +41,8 @@ class ModelSpec:
     ] = 0
     labels: Annotated[tuple[Line, ...], Length(4096), Doc("names of the classes")] = ()
     backbone: Annotated[
-        Digest | None, Doc("bundle whose features are the examples; none: the raw input")
+        BlobRef | None,
+        Doc("a .tflite or .wasm whose first output, as reals, is the example; none: the raw input"),
     ] = None
 
 
