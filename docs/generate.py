@@ -16,8 +16,10 @@ from agent.control import supervisor
 from broker.aggregator.job import machine as job_machine
 from broker.aggregator.round import machine as round_machine
 from broker.contract import blob_download
+from broker.contract.bundle import manifest as bundle_manifest
+from broker.contract.bundle.manifest import Manifest
 from broker.contract.exit_code import MEANINGS
-from broker.contract.federated.channels import BlobChannel, UpdateChannel
+from broker.contract.federated.channels import BlobChannel, JobFileChannel, UpdateChannel
 from broker.contract.federated.participant import machine
 from broker.contract.messages import MESSAGES
 from broker.contract.shape import json_schema
@@ -29,7 +31,11 @@ from toolchain.training.network import Network
 
 REFERENCE = Path(__file__).parent / "reference"
 NOTE = "<!-- Written by docs/generate.py from the code: change it there. -->\n\n"
-NOT_OUR_JSON = {BlobChannel: "bytes", UpdateChannel: "[CBOR](federated.md)"}
+NOT_OUR_JSON = {
+    BlobChannel: "bytes",
+    JobFileChannel: "bytes",
+    UpdateChannel: "[CBOR](federated.md)",
+}
 Schema = dict[str, Any]
 
 
@@ -40,8 +46,10 @@ def documents() -> dict[str, str]:
     }
     schemas |= {"config": json_schema(DeviceConfig), "config-remote": remote_schema()}
     schemas |= {"network": json_schema(Network)}
+    schemas |= {"manifest": json_schema(Manifest, open_objects=True)}
     return {
         "mqtt.md": NOTE + mqtt(),
+        "manifest.md": NOTE + manifest(),
         "config.md": NOTE + config(),
         "cli.md": NOTE + cli(),
         "exit-codes.md": NOTE + exit_codes(),
@@ -73,13 +81,25 @@ def mqtt() -> str:
         "left out and `null` mean the same.\n\n"
         + table(["topic", "retained", "written by", "message", "meaning"], rows)
     )
-    for kind in MESSAGES.values():
-        name = dashed(kind.__name__)
-        for title, schema in sections(name, json_schema(kind, open_objects=True)):
-            heading = f"## {title}" if title == name else f"### `{title}`"
-            source = f" Schema: [{name}.json](schemas/{name}.json)." if title == name else ""
-            text += f"\n{heading}\n\n{schema['description']}{source}\n\n"
-            text += table(["key", "value", "default", "meaning"], keys(schema))
+    return text + "".join(map(document, MESSAGES.values()))
+
+
+def manifest() -> str:
+    """The keys of a manifest."""
+    about = (bundle_manifest.__doc__ or "").strip().split("\n\n")
+    about += [(bundle_manifest.Golden.__doc__ or "").strip().split("\n\n")[1]]
+    text = "\n\n".join(" ".join(part.split()) for part in about)
+    return f"# The manifest of a model\n\n{text}\n{document(Manifest)}"
+
+
+def document(kind: type) -> str:
+    """The keys of a JSON document, and of every object in it."""
+    name, text = dashed(kind.__name__), ""
+    for title, schema in sections(name, json_schema(kind, open_objects=True)):
+        heading = f"## {title}" if title == name else f"### `{title}`"
+        source = f" Schema: [{name}.json](schemas/{name}.json)." if title == name else ""
+        text += f"\n{heading}\n\n{schema['description']}{source}\n\n"
+        text += table(["key", "value", "default", "meaning"], keys(schema))
     return text
 
 
@@ -116,6 +136,8 @@ def sections(title: str, schema: Schema) -> Iterator[tuple[str, Schema]]:
         base = f"{title}." if title else ""
         for key, inner in schema["properties"].items():
             yield from sections(f"{base}{key}", inner)
+    elif "properties" in schema.get("items", ()):
+        yield from sections(f"{title}[]", schema["items"])
     elif isinstance(schema.get("additionalProperties"), dict):
         yield from sections(f"{title}.<name>", schema["additionalProperties"])
 

@@ -36,7 +36,7 @@ def device_rights(topics: Topics) -> list[tuple[str, str]]:
         if "device" in kind.writers:
             rights.append(("write", topic))
         is_kept = kind.retained and "device" in kind.writers
-        if is_kept or kind.writers != ("device",):
+        if is_kept or (kind.writers != ("device",) and not kind.secret):
             # What it left there it reads, to clear what is no longer so.
             rights.append(("read", topic))
     return rights

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from broker.contract.federated.channels import JobFileChannel
 from broker.contract.topics import CHANNELS, Topics, is_name
 from broker.errors import UsageError
 from broker.init.access import (
@@ -69,6 +70,7 @@ def test_rights_of_devices_are_the_contracts_table():
         ("read", "selvedge/v1/fl/+/+/ack/%u"),
         ("read", "selvedge/v1/fl/+/+/missing/%u"),
         ("write", "selvedge/v1/fl/+/+/eval/%u"),
+        ("read", "selvedge/v1/fl/+/outcome"),
     }
 
 
@@ -81,6 +83,8 @@ def test_an_aggregator_writes_its_part_of_a_job_and_no_devices():
         "selvedge/v1/fl/+/round",
         "selvedge/v1/fl/+/+/ack/+",
         "selvedge/v1/fl/+/+/missing/+",
+        "selvedge/v1/fl/+/files/+/+/+",
+        "selvedge/v1/fl/+/outcome",
     }
 
 
@@ -90,11 +94,20 @@ def test_an_operator_starts_and_stops_jobs_but_writes_no_round():
         "selvedge/v1/blobs/+/+/+",
         "selvedge/v1/fl/+/spec",
         "selvedge/v1/fl/+/control",
+        "selvedge/v1/fl/+/files/+/+/+",
     }
 
 
 def test_every_channel_is_covered():
-    assert len({topic for _, topic in device_rights(TOPICS)}) == len(CHANNELS)
+    secret = [kind for kind in CHANNELS if kind.secret]
+    assert len({topic for _, topic in device_rights(TOPICS)}) == len(CHANNELS) - len(secret)
+
+
+def test_a_device_reads_no_file_that_is_for_the_aggregator():
+    topic = TOPICS.topic(JobFileChannel("job", "ab" * 32, 0, 3))
+    rights = [(access, text) for access, text in device_rights(TOPICS) if matches(text, topic)]
+    assert not rights
+    assert any(matches(text, topic) for _, text in aggregator_rights(TOPICS))
 
 
 def test_operators_and_aggregators_stand_in_the_list_and_devices_cannot_take_their_names():

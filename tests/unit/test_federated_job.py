@@ -15,6 +15,7 @@ from broker.contract.errors import MessageError
 from broker.contract.federated.codecs.spec import CODEC_IDS, CodecSpec
 from broker.contract.federated.errors import JobError, UpdateError
 from broker.contract.federated.job import (
+    EvaluationSpec,
     JobSpec,
     ModelSpec,
     ParticipationSpec,
@@ -47,6 +48,14 @@ def test_a_job_of_defaults_is_read_back():
         ({"participation": ParticipationSpec(goal=2, quorum=3)}, "quorum"),
         ({"privacy": PrivacySpec("local", noise_multiplier=1.0)}, "clip_norm"),
         ({"privacy": PrivacySpec("central", clip_norm=1.0)}, "noise_multiplier"),
+        ({"evaluation": EvaluationSpec(gate_loss=2.0)}, "a gate needs a holdout"),
+        (
+            {
+                "evaluation": EvaluationSpec(0.2, gate_baseline=True),
+                "privacy": PrivacySpec("local", 1.0, 1.0),
+            },
+            "privacy that is not local",
+        ),
         (
             {
                 "model": ModelSpec("m", 2**17, BlobRef("ab" * 32, 2**19), {"simd": REF}, 64),

@@ -8,9 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from broker.contract.blobs import BlobRef
-from broker.contract.federated.job import JobSpec, ModelSpec, ParticipationSpec
+from broker.contract.federated.job import (
+    EvaluationSpec,
+    JobSpec,
+    ModelSpec,
+    ParticipationSpec,
+    PrivacySpec,
+)
 from broker.contract.federated.participant import words as w
-from broker.contract.federated.participant.eligible import consider
+from broker.contract.federated.participant.eligible import asked_to_judge, consider
 from broker.contract.federated.participant.machine import (
     TABLE,
     Limits,
@@ -336,6 +342,19 @@ def test_a_device_judges_for_itself_whether_it_takes_part():
     assert "2604 bytes" in judged(device=chosen, told=strange).reason
     assert judged(told=told(state="closed")) == w.Ended("round 1 is closed")
     assert judged(told=told(state="failed", reason="no quorum")) == w.Ended("no quorum")
+
+
+def test_every_device_is_asked_to_judge_the_final_model_where_it_may_tell():
+    spec = dataclasses.replace(SPEC, evaluation=EvaluationSpec(0.2))
+    final = told(state="closed", baseline=BlobRef("cd" * 32, 2600))
+    assert asked_to_judge(spec, final)
+    assert judged(spec=spec, told=final) == w.Ended("round 1 is closed")
+    assert not asked_to_judge(SPEC, final)
+    assert not asked_to_judge(spec, told(state="closed"))
+    assert not asked_to_judge(spec, dataclasses.replace(final, state="done"))
+    assert not asked_to_judge(spec, dataclasses.replace(final, baseline=BlobRef("cd" * 32, 4)))
+    noisy = dataclasses.replace(spec, privacy=PrivacySpec("local", 1.0, 1.0))
+    assert not asked_to_judge(noisy, final)
 
 
 def test_every_state_and_every_transition_is_drawn_and_can_be_called():

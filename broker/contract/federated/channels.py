@@ -107,6 +107,30 @@ class EvaluationChannel(Channel):
     device: str
 
 
+@dataclass(frozen=True)
+class JobFileChannel(Channel):
+    """One chunk of a file that only the aggregator gets, laid out as a blob is; it clears it."""
+
+    pattern = "fl/{job}/files/{sha256}/{bucket}/{chunk}"
+    retained = True
+    writers = ("operator", "aggregator")
+    secret = True
+    job: str
+    sha256: str
+    bucket: int
+    chunk: int
+
+
+@dataclass(frozen=True)
+class JobOutcomeChannel(Channel):
+    """What came of a job: a model to run, or why there is none."""
+
+    pattern = "fl/{job}/outcome"
+    retained = True
+    writers = ("aggregator",)
+    job: str
+
+
 FEDERATED_CHANNELS: tuple[type[Channel], ...] = (
     BlobChannel,
     JobSpecChannel,
@@ -117,4 +141,6 @@ FEDERATED_CHANNELS: tuple[type[Channel], ...] = (
     AckChannel,
     MissingChannel,
     EvaluationChannel,
+    JobFileChannel,
+    JobOutcomeChannel,
 )

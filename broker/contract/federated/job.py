@@ -12,6 +12,7 @@ from broker.contract.blobs import BlobRef
 from broker.contract.codec import decode_json
 from broker.contract.federated.codecs.spec import CodecSpec, most_bytes
 from broker.contract.federated.errors import JobError
+from broker.contract.federated.outcome import OutcomeSpec
 from broker.contract.federated.slices import MAX_SLICES, Cut
 from broker.contract.federated.update import MAX_DATA_BYTES, MAX_EXAMPLES
 from broker.contract.fields import Line, Name
@@ -108,12 +109,20 @@ class RobustSpec:
 
 @dataclass(frozen=True)
 class EvaluationSpec:
-    """How the model is judged."""
+    """How the model is judged, in every round and, beside the first model, after the last."""
 
     holdout: Annotated[float, Range(0, 0.9), Doc("share of a device's examples")] = 0.0
     gate_loss: Annotated[
         float | None, Range(0, 1e9), Doc("a model with a greater held-out loss is not shipped")
     ] = None
+    gate_baseline: Annotated[
+        bool, Doc("a model with a greater held-out loss than the first one is not shipped")
+    ] = False
+    quorum: Annotated[int, Range(1, 10**6), Doc("devices whose answers a gate asks for")] = 1
+    goal: Annotated[
+        int, Range(0, 10**6), Doc("answers that end it; 0: as many as the last round had updates")
+    ] = 0
+    deadline_s: Annotated[float, Range(1, 30 * 86_400), Doc("after the last round")] = 120.0
 
 
 @dataclass(frozen=True)
@@ -131,6 +140,7 @@ class JobSpec:
     privacy: PrivacySpec = field(default_factory=PrivacySpec)
     robust: RobustSpec = field(default_factory=RobustSpec)
     evaluation: EvaluationSpec = field(default_factory=EvaluationSpec)
+    outcome: Annotated[OutcomeSpec | None, Doc("none: nothing is shipped")] = None
     slice_parameters: Annotated[int, Range(1, 2**16)] = 8192
     shards: Annotated[int, Range(1, 64), Doc("slice n travels in shard n mod this")] = 1
     share_class_counts: Annotated[
@@ -141,6 +151,11 @@ class JobSpec:
     def vectors(self) -> int:
         """Vectors in an update: SCAFFOLD sends a control variate as well."""
         return 2 if self.strategy.name == "scaffold" else 1
+
+    @property
+    def judges(self) -> bool:
+        """Whether devices judge the final model; noise does not cover what they would say."""
+        return self.evaluation.holdout > 0 and self.privacy.mode != "local"
 
     @property
     def cut(self) -> Cut:
@@ -179,6 +194,9 @@ def check_job(spec: JobSpec) -> None:
         raise JobError(f"privacy.clip_norm: is missing, {privacy.mode} noise is scaled by it")
     if privacy.mode != "none" and not privacy.noise_multiplier:
         raise JobError(f"privacy.noise_multiplier: must be above 0 for {privacy.mode} privacy")
+    gates = spec.evaluation.gate_loss is not None or spec.evaluation.gate_baseline
+    if gates and not spec.judges:
+        raise JobError("evaluation: a gate needs a holdout above 0, and privacy that is not local")
     if spec.cut.count > MAX_SLICES:
         raise JobError(f"slice_parameters: {spec.cut.count} slices exceed {MAX_SLICES}; cut longer")
     longest = most_bytes(spec.codec, spec.cut.length(0), model.parameters)

@@ -5,12 +5,14 @@ from broker.contract.federated.channels import (
     AckChannel,
     EvaluationChannel,
     JobControlChannel,
+    JobOutcomeChannel,
     JobSpecChannel,
     JobStatusChannel,
     MissingChannel,
     RoundChannel,
 )
 from broker.contract.federated.job import JobSpec
+from broker.contract.federated.outcome import JobOutcome
 from broker.contract.federated.round import (
     Ack,
     Evaluation,
@@ -28,4 +30,5 @@ FEDERATED_MESSAGES: dict[type[Channel], type] = {
     AckChannel: Ack,
     MissingChannel: Missing,
     EvaluationChannel: Evaluation,
+    JobOutcomeChannel: JobOutcome,
 }

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from broker.contract.blobs import BlobRef
+from broker.contract.bundle.manifest import Judged
 from broker.contract.federated.slices import MAX_MISSING, MAX_SLICES
 from broker.contract.fields import Count, Line, Milliseconds, Name
 from broker.contract.shape import Doc, Length, Pattern, Range
@@ -27,6 +28,13 @@ class Round:
     seed: Annotated[Seed, Doc("chooses devices, positions and rotations")] = "0" * 16
     goal: Annotated[Count, Doc("updates that close the round before its time")] = 1
     reason: Annotated[Line | None, Doc("why it failed or was stopped")] = None
+    baseline: Annotated[
+        BlobRef | None,
+        Doc(
+            "set while a closed round has its final model judged: every device with examples held "
+            "out judges `model`, and this one beside it, and answers once on `eval`"
+        ),
+    ] = None
 
 
 @dataclass(frozen=True)
@@ -56,6 +64,10 @@ class Evaluation:
     examples: Annotated[int, Range(1, 2**20)]
     loss: Annotated[float, Range(0, 1e9), Doc("mean over the examples")]
     correct: Annotated[Count, Doc("right answers, of a classifier")] = 0
+    baseline_loss: Annotated[
+        float | None, Range(0, 1e9), Doc("of the round's `baseline` on the same examples")
+    ] = None
+    baseline_correct: Count | None = None
 
 
 @dataclass(frozen=True)
@@ -87,14 +99,27 @@ class RoundReport:
 class JobStatus:
     """How far a job has come."""
 
-    state: Literal["waiting", "running", "done", "failed", "stopped", "refused"]
+    state: Literal[
+        "waiting",
+        "running",
+        "evaluating",
+        "publishing",
+        "done",
+        "failed",
+        "stopped",
+        "refused",
+    ]
     rounds: Count
     round: RoundNumber = 0
-    updates: Annotated[Count, Doc("counted in the round that is open")] = 0
-    goal: Count = 0
+    updates: Annotated[
+        Count, Doc("counted in the round that is open; while evaluating, answers of devices")
+    ] = 0
+    goal: Annotated[Count, Doc("updates, or answers, that end the round, or the evaluation")] = 0
     reason: Line | None = None
     epsilon: Annotated[float | None, Doc("privacy spent so far")] = None
     model: Annotated[BlobRef | None, Doc("the newest global parameters")] = None
+    judged: Annotated[Judged | None, Doc("the final model beside the first one")] = None
+    release: Annotated[Count | None, Doc("number of the model that was shipped")] = None
     history: Annotated[
         tuple[RoundReport, ...], Length(200), Doc("the newest rounds, oldest first")
     ] = field(default_factory=tuple)

@@ -43,3 +43,17 @@ def _why_not(spec: JobSpec, told: Round, device: str, examples: int) -> str | No
     if not takes_part(device, told.job, told.number, told.seed, share_of(wanted)):
         return f"not chosen for round {told.number}"
     return None
+
+
+def asked_to_judge(spec: JobSpec, told: Round) -> bool:
+    """Whether every device with examples held out is asked for its `Evaluation`, without training.
+
+    It judges `told.model` and `told.baseline`, both of the job's size, and answers once.
+    """
+    size = 4 * spec.model.parameters
+    return (
+        spec.judges
+        and told.state == "closed"
+        and told.baseline is not None
+        and told.model.bytes == told.baseline.bytes == size
+    )
