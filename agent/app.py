@@ -16,6 +16,7 @@ from agent.adapters.machine import Machine
 from agent.adapters.mqtt_link import MqttLink
 from agent.adapters.state_folder import StateFolder
 from agent.adapters.systemd import Notifier
+from agent.blobs.adapters.blob_folder import BlobFolder
 from agent.config.device import DeviceConfig
 from agent.config.layers import Layers
 from agent.control import reports
@@ -57,6 +58,7 @@ LINK_SILENT_S = 60.0
 """A link thread that did not turn for so long is stuck, and the watchdog is not fed."""
 
 OUTBOX_FILE = "outbox.sqlite3"
+BLOBS_FOLDER = "blobs"
 
 
 class App:
@@ -91,7 +93,8 @@ class App:
         )
         shadow = Shadow(layers, recall(self._state.remembered()))
         outbox = Outbox(self._store, shadow.config.outbox, now.monotonic_ms)
-        self._core = Agent(identity, shadow, outbox, self._samples, random.random)
+        blobs = BlobFolder(self._state.path / BLOBS_FOLDER)
+        self._core = Agent(identity, shadow, outbox, self._samples, blobs, random.random)
         topic = Topics(config.broker.prefix).topic(StatusChannel(identity.device))
         will = Publish(topic, encode(reports.will(identity)), retain=True)
         self._link = MqttLink(

@@ -53,6 +53,15 @@ class OutboxConfig:
 
 
 @dataclass(frozen=True)
+class BlobsConfig:
+    """Files that the device fetched for federated jobs and models."""
+
+    limit_bytes: Annotated[
+        int, Range(2**20, 2**36), Doc("of all; what was not used for longest goes first")
+    ] = 256 * 2**20
+
+
+@dataclass(frozen=True)
 class PipelineConfig:
     """One source, one model, and what surrounds it."""
 
@@ -100,6 +109,7 @@ class DeviceConfig:
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     metrics_interval_s: Annotated[float, Range(0.1, 86_400)] = 30.0
     outbox: OutboxConfig = OutboxConfig()
+    blobs: BlobsConfig = BlobsConfig()
     pipelines: Annotated[dict[Name, PipelineConfig], Length(32)] = field(default_factory=dict)
     mcus: Annotated[dict[Name, McuConfig], Length(16)] = field(default_factory=dict)
     home_assistant: HomeAssistantConfig = HomeAssistantConfig()

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+from agent.blobs.blobs import Blobs
+from agent.blobs.store import BlobStore
 from agent.channel.messages import Answer
 from agent.control.announcements import Announcements
 from agent.control.children import Children
@@ -26,6 +28,7 @@ from agent.control.events import (
     Tick,
 )
 from agent.control.mcus import Microcontrollers
+from agent.control.part import Part
 from agent.control.pipelines import Pipelines
 from agent.control.presence import Presence
 from agent.control.reports import Counters, Identity
@@ -59,6 +62,7 @@ class Agent:
         shadow: Shadow,
         outbox: Outbox,
         samples: SampleStore,
+        blobs: BlobStore,
         random: Callable[[], float],
         limits: Limits | None = None,
     ) -> None:
@@ -76,6 +80,8 @@ class Agent:
         numbered = self._commands.labelling.answered
         self._delivery = Delivery(outbox, self._topics, identity.device, numbered)
         self._children = Children(self._pipelines, mcus, self._commands, self._delivery)
+        self._blobs = Blobs(blobs, self._topics)
+        self._parts: tuple[Part, ...] = (self._blobs,)
         self._linked = self._left = False
         self._subscriptions = Subscriptions(self._topics, identity.device)
         self._ending: End | None = None
@@ -96,7 +102,7 @@ class Agent:
     def handle(self, event: Event, now: Now) -> list[Action]:
         """Take an event and return what must be done, in order."""
         actions: list[Action] = []
-        for action in self._dispatch(event, now):
+        for action in [*self._dispatch(event, now), *self._inform(event, now)]:
             if isinstance(action, End):
                 actions += self.end(now, action.error, again=action.again)
             else:
@@ -104,6 +110,9 @@ class Agent:
         if self._left:
             return []  # an `online` after the farewell would stand for ever
         return actions + self._leave_if_done(now)
+
+    def _inform(self, event: Event, now: Now) -> list[Action]:
+        return [action for part in self._parts for action in part.handle(event, now)]
 
     def _dispatch(self, event: Event, now: Now) -> list[Action]:
         match event:
@@ -134,6 +143,7 @@ class Agent:
             self._outbox.due_ms(),
             self._children.due_ms(),
             self._end_due_ms if self._ending else None,
+            *(part.due_ms() for part in self._parts),
         ]
         return min(due for due in dues if due is not None)
 
@@ -188,6 +198,9 @@ class Agent:
                 actions += self._desired("fleet", event.payload, now)
             case CommandChannel():
                 actions += self._commanded(channel, event.payload, now)
+            case _:
+                for part in self._parts:
+                    actions += part.heard(channel, event.payload, now)
         return actions
 
     def _own_status(self, payload: bytes, now: Now) -> list[Action]:
@@ -215,6 +228,8 @@ class Agent:
         config = self._shadow.config
         actions: list[Action] = [SetLogLevel(config.log_level)]
         actions += self._children.configure(config, now)
+        for part in self._parts:
+            actions += part.configure(config, now)
         self._outbox.configure(config.outbox)
         self._timetable.configure(config.metrics_interval_s, now)
         self._timetable.plan_status(now)

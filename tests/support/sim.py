@@ -40,6 +40,7 @@ from agent.control.shadow import Shadow, recall
 from agent.control.supervisor import Limits
 from agent.outbox.outbox import Outbox
 from broker.contract.messages import Latency
+from tests.support.fake_blobs import FakeBlobs
 from tests.support.fake_samples import FakeSamples
 from tests.support.fake_store import FakeStore
 
@@ -77,6 +78,7 @@ class Rig:
     tree: dict[str, Any] = field(default_factory=lambda: {"pipelines": {"cam": pipeline()}})
     store: FakeStore = field(default_factory=FakeStore)
     samples: FakeSamples = field(default_factory=FakeSamples)
+    blobs: FakeBlobs = field(default_factory=FakeBlobs)
     device: str = "dev"
     instance: str = "one"
     seed: int = 0
@@ -100,7 +102,9 @@ class Rig:
         self.outbox = Outbox(self.store, shadow.config.outbox, self.now_ms)
         identity = Identity(self.device, self.instance, "1.0", self.now_ms)
         chance = random.Random(self.seed).random
-        self.agent = Agent(identity, shadow, self.outbox, self.samples, chance, self.limits)
+        self.agent = Agent(
+            identity, shadow, self.outbox, self.samples, self.blobs, chance, self.limits
+        )
         self.perform(self.agent.begin(self.now()))
 
     def now(self) -> Now:

@@ -1,0 +1,1 @@
+"""Files that others name by their content: fetched from the broker, kept within a bound."""
