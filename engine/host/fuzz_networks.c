@@ -57,21 +57,44 @@ static double work(void) {
     return sum;
 }
 
+/* Mostly such as train well; now and then the largest, the smallest, infinity, NaN. */
+static float number(void) {
+    static const float odd[] = {3.4e38f, -3.4e38f, 1e-45f, -0.0f, 1e20f};
+    switch (chance(200)) {
+    case 0:
+        return __builtin_nanf("");
+    case 1:
+        return chance(2) ? __builtin_inff() : -__builtin_inff();
+    case 2:
+        return odd[chance(sizeof odd / sizeof *odd)];
+    default:
+        return (float)(chance(2001)) * 0.001f - 1.0f;
+    }
+}
+
+static void fill(float *to, uint32_t count, int odd) {
+    for (uint32_t i = 0; i < count; i++) {
+        to[i] = odd ? number() : (float)(chance(2001)) * 0.001f - 1.0f;
+    }
+}
+
 static void train(void) {
     const uint32_t n = 1 + chance(trainer.batch < 3 ? trainer.batch : 3);
     const uint32_t floats = n * (uint32_t)trainer.example_floats;
     sv_i32 *labels = trainer.labels;
-    for (uint32_t i = 0; i < trainer.parameter_count; i++) {
-        trainer.parameters[i] = (float)(chance(2001)) * 0.001f - 1.0f;
-    }
-    for (uint32_t i = 0; i < floats; i++) {
-        trainer.examples[i] = (float)(chance(2001)) * 0.001f - 1.0f;
-    }
+    fill(trainer.parameters, trainer.parameter_count, chance(4) == 0);
+    fill(trainer.examples, floats, chance(4) == 0);
     for (uint32_t i = 0; i < n && trainer.loss == SV_SOFTMAX_CROSS_ENTROPY; i++) {
         labels[i] = (int32_t)chance((uint32_t)trainer.outputs + 1); /* one is wrong */
     }
+    if (trainer.loss == SV_SQUARED_ERROR) {
+        fill(trainer.labels, n * (uint32_t)trainer.outputs, chance(4) == 0);
+    }
     trainer.hyper[SV_LEARNING_RATE] = 0.1f;
     trainer.hyper[SV_CLIP_NORM] = chance(2) ? 0.5f : 0.0f;
+    if (chance(4) == 0) {
+        fill(trainer.hyper, SV_HYPER_COUNT, 1);
+    }
     sv_trainer_train(&trainer, n);
     sv_trainer_evaluate(&trainer, n);
     sv_trainer_begin(&trainer);

@@ -53,10 +53,16 @@ class Bench:
     """An aggregation on a file, with a clock and chance of its own."""
 
     def __init__(
-        self, spec: JobSpec, path: Path | None, limits: Limits = OFTEN, salt: str = ""
+        self,
+        spec: JobSpec,
+        path: Path | None,
+        limits: Limits = OFTEN,
+        salt: str = "",
+        start: np.ndarray = START,
     ) -> None:
         """Begin the job; without a path it is in memory and cannot be restarted."""
         self.spec, self.path, self.limits, self._salt = spec, path, limits, salt
+        self._start = start
         self.now_ms = START_MS
         self.chance = random.Random(5)
         self.said = []
@@ -71,7 +77,7 @@ class Bench:
         # Every round draws what its number says, so that histories can be compared.
         self.at = Aggregation(self.spec, self.store, self.draw, self.limits)
         self.at.announce()
-        self.at.begin(START, self.now_ms)
+        self.at.begin(self._start, self.now_ms)
         self.commit()
 
     def draw(self, count: int) -> bytes:
