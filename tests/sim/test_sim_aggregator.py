@@ -84,6 +84,44 @@ def test_any_order_of_arrival_gives_the_same_model(name, tmp_path):
         bench.store.close()
 
 
+def test_ten_rounds_in_fifty_orders_give_the_same_model(tmp_path):
+    spec = replace(VARIANTS["fedadam top_k"], rounds=10)
+    models = {run(Bench(spec, None), interleaved(spec, seed)) for seed in range(50)}
+    assert models == {run(Bench(spec, None), in_order(spec))}
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_rounds_close_at_quorum_whichever_devices_die(seed, tmp_path):
+    """Devices die between two slices; the model is that of those which did not."""
+    chance = random.Random(seed)
+    wanted = replace(job().participation, retries=1000)
+    spec = job(participation=wanted)
+    bench, calm = Bench(spec, tmp_path / "job"), Bench(spec, None)
+    updates = []
+    while bench.at.job.round is not None:
+        number = bench.at.job.number
+        sent = {d: chance.choice((0, 1, 2, spec.cut.count, spec.cut.count)) for d in DEVICES}
+        steps = [(d, n) for d, count in sent.items() for n in range(count)]
+        chance.shuffle(steps)
+        whole = [d for d, count in sent.items() if count == spec.cut.count]
+        for device, n in steps:
+            bench.send(device, [n], number)
+        for device in whole:
+            calm.send(device)
+        for each in (bench, calm):
+            if each.at.job.number == number:
+                assert len(whole) < wanted.goal, "an open round waits for more"
+                each.now_ms = each.at.due_ms
+                each.at.tick(each.now_ms)
+            each.commit()
+        if len(whole) >= wanted.quorum:
+            updates.append(len(whole))
+        assert [each.updates for each in bench.at.job.history] == updates
+        assert bench.model == calm.model
+    assert bench.at.job.state is State.DONE
+    assert len(updates) == spec.rounds
+
+
 @pytest.mark.parametrize("name", VARIANTS)
 def test_a_crash_after_any_event_changes_nothing(name, tmp_path):
     spec = replace(VARIANTS[name], rounds=2)

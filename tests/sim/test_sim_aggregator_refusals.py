@@ -1,7 +1,5 @@
 """Bad input is refused with a reason and counted, and the round goes on; jobs stop as told."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,7 +7,6 @@ from hypothesis import strategies as st
 
 from broker.aggregator.job.check import check_runnable
 from broker.aggregator.job.machine import State
-from broker.contract.federated.codecs.spec import CODEC_IDS, CodecSpec
 from broker.contract.federated.errors import JobError
 from broker.contract.federated.job import (
     LocalSpec,
@@ -19,21 +16,8 @@ from broker.contract.federated.job import (
     StrategySpec,
 )
 from broker.contract.federated.round import Evaluation, JobControl, Missing
-from broker.contract.federated.update import UpdateSlice, decode_slice, encode_slice
 from tests.support.aggregation import START, Bench, job, update
-
-
-def f32(values, number=0, of=3, examples=10, codec=0):
-    data = np.asarray(values, "<f4").tobytes()
-    return encode_slice(UpdateSlice(number, of, examples, codec, data))
-
-
-def with_examples(count: int) -> bytes:
-    """A slice whose x no encoder of ours writes; CBOR of 64-bit and negative integers."""
-    honest = f32(np.zeros(256))
-    at = honest.index(b"\x61x") + 2
-    head = b"\x1b" + count.to_bytes(8, "big") if count >= 0 else bytes([0x20 | (-1 - count)])
-    return honest[:at] + head + honest[at + 1 :]
+from tests.support.lying_updates import LIES, f32, greedy, times
 
 
 @pytest.fixture
@@ -41,25 +25,6 @@ def bench(tmp_path):
     made = Bench(job(codec="f32"), tmp_path / "job")
     yield made
     made.store.close()
-
-
-LIES = {
-    "NaN": [f32([np.nan] * 256, 0), f32(np.zeros(256), 1), f32(np.zeros(88), 2)],
-    "Inf": [f32(np.zeros(256), 0), f32([np.inf] * 256, 1), f32(np.zeros(88), 2)],
-    "beyond the bound": [f32([3e6] * 256, 0), f32(np.zeros(256), 1), f32(np.zeros(88), 2)],
-    "too short": [f32(np.zeros(255), 0), f32(np.zeros(256), 1), f32(np.zeros(88), 2)],
-    "too long": [f32(np.zeros(256), 0), f32(np.zeros(256), 1), f32(np.zeros(89), 2)],
-    "another number of slices": [f32(np.zeros(256), 0, of=4)],
-    "another codec": [f32(np.zeros(256), 0, codec=CODEC_IDS["int8"])],
-    "slices that disagree": [f32(np.zeros(256), 0), f32(np.zeros(256), 1, examples=11)],
-    "negative examples": [with_examples(-3)],
-    "no examples": [with_examples(0)],
-    "10^12 examples": [with_examples(10**12)],
-    "no CBOR": [b"\xff\x00hello"],
-    "nothing": [b""],
-    "damage": [f32(np.zeros(256))[:-1] + b"\x01"],
-    "the wrong place": [f32(np.zeros(256), 1)],
-}
 
 
 @pytest.mark.parametrize("name", LIES)
@@ -86,10 +51,7 @@ def test_a_lie_is_refused_and_the_round_goes_on(bench, name):
 
 def test_too_many_values_of_top_k_are_refused(tmp_path):
     bench = Bench(job(codec="top_k"), tmp_path / "job")
-    greedy = replace(
-        bench.spec, codec=CodecSpec("top_k", replace(bench.spec.codec.options, fraction=0.5))
-    )
-    for n, payload in enumerate(update(greedy, "liar", 1, bench.seed)):
+    for n, payload in enumerate(greedy(bench.spec, "liar", 1, bench.seed)):
         bench.at.receive(1, "liar", n, payload, bench.now_ms)
     bench.commit()
     assert "exceed" in bench.ack("liar").refused
@@ -98,10 +60,8 @@ def test_too_many_values_of_top_k_are_refused(tmp_path):
 def test_an_update_a_thousand_times_too_large_is_clipped(tmp_path):
     spec = job(codec="f32", devices=1, privacy=PrivacySpec(clip_norm=0.5))
     bench = Bench(spec, tmp_path / "job")
-    honest = [decode_slice(piece) for piece in update(spec, "liar", 1, bench.seed)]
-    for piece in honest:
-        values = np.frombuffer(piece.data, "<f4") * 1000
-        bench.at.receive(1, "liar", piece.number, f32(values, piece.number), bench.now_ms)
+    for n, payload in enumerate(times(spec, "liar", 1, 1000)):
+        bench.at.receive(1, "liar", n, payload, bench.now_ms)
     bench.commit()
     moved = bench.at.vectors.model.astype(np.float64) - START
     assert np.linalg.norm(moved) == pytest.approx(0.5, rel=1e-4)

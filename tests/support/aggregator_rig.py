@@ -92,7 +92,7 @@ class Fleet:
         self.blobs: dict[str, bytes] = {}
         self._sent_at = 0.0
         self._pending: list[tuple[str, int, bytes]] = []
-        self._client = TestClient("fleet").connect(port)
+        self._client = TestClient(f"fleet-{spec.id}").connect(port)
         self._client.subscribe(
             TOPICS.filter(RoundChannel, job=spec.id),
             TOPICS.filter(AckChannel, job=spec.id),
@@ -109,8 +109,7 @@ class Fleet:
 
     def step(self, timeout_s: float = 0.02) -> None:
         """Hear what has come, and send what is due."""
-        for message in self._client.drain(timeout_s):
-            self._hear(message)
+        self.hear(timeout_s)
         if not self._pending and time.monotonic() - self._sent_at > RESEND_S:
             self._send()
         if self._pending:
@@ -119,6 +118,11 @@ class Fleet:
             assert self.round is not None
             place = UpdateChannel(self.spec.id, self.round.number, 0, device, n)
             self._client.paho.publish(TOPICS.topic(place), data, 1)
+
+    def hear(self, timeout_s: float = 0.02) -> None:
+        """Hear what has come, and send nothing."""
+        for message in self._client.drain(timeout_s):
+            self._hear(message)
 
     def final_model(self) -> np.ndarray:
         """The parameters that the last round message names."""
