@@ -29,18 +29,27 @@ GROW = "(f32.convert_i32_s (memory.grow (i32.const 1)))"
 
 
 def text(
-    train: str = _TRAIN, *, imports: str = "", memory: str = "1 1", more: str = "", **numbers: int
+    train: str = _TRAIN,
+    *,
+    imports: str = "",
+    memory: str = "1 1",
+    more: str = "",
+    begin: str = "",
+    evaluate: str = "(f32.const 0.5)",
+    **numbers: int | str,
 ) -> bytes:
-    """A module; `numbers` are other answers of its functions."""
+    """A module; `numbers` are other answers of its functions, or other bodies."""
     answers = _NUMBERS | numbers
     functions = "".join(
-        f'(func (export "{name}") (result i32) (i32.const {value}))'
+        f'(func (export "{name}") (result i32) '
+        + (value if isinstance(value, str) else f"(i32.const {value})")
+        + ")"
         for name, value in answers.items()
     )
     source = f"""(module {imports} (memory (export "memory") {memory}) {functions}
-        (func (export "sv_begin"))
+        (func (export "sv_begin") {begin})
         (func (export "sv_train") (param i32) (result f32) {train})
-        (func (export "sv_evaluate") (param i32) (result f32) (f32.const 0.5)) {more})"""
+        (func (export "sv_evaluate") (param i32) (result f32) {evaluate}) {more})"""
     return bytes(wasmtime.wat2wasm(re.sub(r"\s+", " ", source)))
 
 

@@ -94,8 +94,10 @@ def learn(
         rate = spec.local.learning_rate
         new_own = control_after(start.model, trained.parameters, control, own, trained.steps, rate)
         vectors.append(protected(new_own - own, spec.privacy, key))
-    weight = 1 if spec.privacy.mode != "none" else min(len(ours), spec.participation.max_examples)
-    losses = None if is_local else (before, after)
+    # Losses of the examples that were learned from: noise on the model does not cover them.
+    is_private = spec.privacy.mode != "none"
+    weight = 1 if is_private else min(len(ours), spec.participation.max_examples)
+    losses = None if is_private else (before, after)
     encoded = encode(spec, round_.seed, device, vectors, start.residual, weight, losses)
     return Learned(
         *(encoded.messages, encoded.residual, new_own, weight),

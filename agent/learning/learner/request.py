@@ -51,7 +51,7 @@ class Report:
         slices: files `0` to `slices - 1`, each a message as it is sent.
         examples: as the slices say; under privacy 1, for their number is data too.
         skipped: samples of the pipeline that do not fit the job; like `steps`, for this device.
-        losses: of the examples before and after; None under local privacy.
+        losses: of the examples before and after; None under privacy.
         evaluation: of the round's model on examples held out; None where none are, or may tell.
     """
 

@@ -11,7 +11,7 @@ from agent.learning.trainer import wire
 from agent.learning.trainer.abi import TRAINER, Places, Shape, describe
 from agent.learning.trainer.adapters import pipe
 from agent.learning.trainer.adapters.instances import Instance, start
-from agent.learning.trainer.adapters.walls import limit_time, raise_walls
+from agent.learning.trainer.adapters.walls import limit_loading, limit_time, raise_walls
 from agent.learning.trainer.wire import Answer, Op
 from agent.runtime.wasm.sealed import seal
 
@@ -73,6 +73,7 @@ def _begin(cache: Path | None) -> Child | None:
         return None
     module_bytes, memory_bytes, processor_s, name_bytes = wire.SETUP.unpack(head)
     limit_time(processor_s)
+    limit_loading(memory_bytes)
     name, data = pipe.read(name_bytes), pipe.read(module_bytes)
     if name is None or data is None:
         return None

@@ -13,7 +13,7 @@ from agent.errors import ModelError
 from agent.learning.trainer.abi import FLOAT_BYTES, HYPER_COUNT, Shape
 
 MAX_TEXT = 400
-MAX_MODULE_BYTES = 64 << 20
+MAX_MODULE_BYTES = 16 << 20
 REQUEST = struct.Struct("<BI")
 SETUP = struct.Struct("<IIII")
 """Bytes of the module and of its memory at most, seconds of processor time, length of a runtime's

@@ -85,10 +85,11 @@ class Device:
             else:
                 encoded += codec.encode(vector, spec.cut, seed)
         count, number = examples.labels.size, CODEC_IDS[codec.name]
+        losses: tuple[float, float] | None = (before, after)
+        if spec.privacy.mode != "none":
+            count, losses = 1, None
         self.slices = [
-            encode_slice(
-                UpdateSlice(n, len(encoded), count, number, data, None if n else (before, after))
-            )
+            encode_slice(UpdateSlice(n, len(encoded), count, number, data, None if n else losses))
             for n, data in enumerate(encoded)
         ]
 

@@ -14,11 +14,21 @@ from agent.pipeline.adapters.confinement import PR_SET_NO_NEW_PRIVS
 SPARE_BYTES = 64 << 20
 """For Python, beside what the process has by now."""
 
+LOADING_BYTES = 128 << 20
+"""For reading, checking and compiling, beside the module's own memory. A fifth serves the engine's
+own modules; a function can be written on which a compiler spends gigabytes."""
+
 
 def limit_time(processor_s: int) -> None:
     """Let the kernel end a process that computes for longer; it leaves no core behind."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CPU, (processor_s, processor_s + 1))
+
+
+def limit_loading(memory_bytes: int) -> None:
+    """Let the kernel refuse memory to a compiler that is given a monster."""
+    most = _data_bytes() + memory_bytes + LOADING_BYTES
+    resource.setrlimit(resource.RLIMIT_DATA, (most, resource.getrlimit(resource.RLIMIT_DATA)[1]))
 
 
 def raise_walls() -> str:
