@@ -1,0 +1,41 @@
+"""How each strategy was set: by trying a few values of each, on a seed that is not reported."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from broker.contract.federated.job import LocalSpec, StrategySpec
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Options of the server's step, and what differs on the devices."""
+
+    options: Mapping[str, float] = field(default_factory=dict)
+    prox_mu: float = 0.0
+
+
+SETTINGS = {
+    "fedavg": Setting(),
+    "fedavgm": Setting({"momentum": 0.7}),
+    "fedadam": Setting({"server_rate": 0.03}),
+    "fedyogi": Setting({"server_rate": 0.03}),
+    "fedprox": Setting(prox_mu=0.1),
+    "scaffold": Setting(),
+}
+PROX = "prox_mu"
+
+
+def setting(name: str, own: Mapping[str, float]) -> Setting:
+    """A strategy's setting with a problem's own values over it."""
+    base = SETTINGS[name]
+    rest = {key: value for key, value in own.items() if key != PROX}
+    return Setting({**base.options, **rest}, own.get(PROX, base.prox_mu))
+
+
+def specs(
+    name: str, chosen: Setting, local: LocalSpec, devices: int
+) -> tuple[StrategySpec, LocalSpec]:
+    """What a job says of strategy and local training."""
+    options = dict(chosen.options) | ({"devices": devices} if name == "scaffold" else {})
+    trained = LocalSpec(local.epochs, local.batch, local.learning_rate, prox_mu=chosen.prox_mu)
+    return StrategySpec(name, options), trained
