@@ -13,7 +13,6 @@ import warnings
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import paho.mqtt.client as mqtt
 import pytest
 from cryptography import x509
 from paho.mqtt.enums import MQTTProtocolVersion
@@ -28,66 +27,15 @@ from broker.adapters.authority import (
     key_bytes,
     new_key,
 )
-from broker.adapters.engine_process import EngineProcess, unprivileged_account
-from broker.adapters.mosquitto_engine import find_mosquitto
 from broker.contract.topics import CHANNELS, Topics
 from tests.support.brokers import TestClient, eventually
+from tests.support.secured_broker import Fleet, free_pair, init, tls
 
 V1 = "selvedge/v1"
 OTHER = f"{V1}/devices/pi-2"
 OWN = f"{V1}/devices/pi-1"
 CONNECT = b"\x10\x0d\x00\x04MQTT\x04\x02\x00\x3c\x00\x01x"
 CONNACK = b"\x20"
-
-
-def init(root: Path, *arguments: str) -> int:
-    return selvedge.main(["broker", "init", str(root), *arguments])
-
-
-class Fleet:
-    """A folder made by the command, and a mosquitto that runs on it."""
-
-    def __init__(self, root: Path, port: int) -> None:
-        self.root = root
-        self.port = port
-        self.operators_port = port + 1
-        conf = root / "mosquitto" / "mosquitto.conf"
-        program = find_mosquitto()
-        assert program is not None
-        self.process = EngineProcess([program, "-v", "-c", str(conf)], unprivileged_account())
-
-    def client(self, member: str, client_id: str = "", **options) -> TestClient:
-        return TestClient(client_id or "any", prepare=tls(self.root / member), **options)
-
-    def device(self, name: str, client_id: str = "", **options) -> TestClient:
-        return self.client(f"devices/{name}", client_id, **options).connect(self.port, "localhost")
-
-    def operator(self, client_id: str = "desk") -> TestClient:
-        client = self.client("operators/admin", client_id)
-        return client.connect(self.operators_port, "localhost")
-
-
-def tls(folder: Path):
-    def prepare(paho: mqtt.Client) -> None:
-        paho.tls_set(
-            str(folder / "ca.crt"),
-            certfile=str(folder / "client.crt"),
-            keyfile=str(folder / "client.key"),
-        )
-
-    return prepare
-
-
-def free_pair() -> int:
-    """A port that is free together with the next one."""
-    for port in range(21_000, 32_000, 2):
-        try:
-            for one in (port, port + 1):
-                socket.create_server(("127.0.0.1", one)).close()
-        except OSError:
-            continue
-        return port
-    raise AssertionError("no free ports")
 
 
 @pytest.fixture(scope="module")

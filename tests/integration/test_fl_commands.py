@@ -10,6 +10,7 @@ import selvedge
 from broker.contract.federated.round import JobControl
 from broker.contract.messages import decode
 from broker.contract.shape import to_tree
+from tests.support import aggregator_rig
 from tests.support.aggregation import START
 from tests.support.aggregator_rig import Fleet, Process, nearest_job
 from tests.support.brokers import TestClient, eventually
@@ -24,14 +25,7 @@ def called(capsys, *words):
 
 @pytest.fixture
 def job_file(tmp_path):
-    spec = nearest_job(2)
-    (tmp_path / "head.f32").write_bytes(START.tobytes())
-    (tmp_path / "simd.wasm").write_bytes(b"\0asm trainer")
-    tree = to_tree(spec)
-    tree["model"] |= {"initial": "head.f32", "trainers": {"simd": "simd.wasm"}}
-    path = tmp_path / "digits.json"
-    path.write_text(json.dumps(tree))
-    return path
+    return aggregator_rig.job_file(tmp_path, nearest_job(2))
 
 
 def test_a_job_from_start_to_end(broker, job_file, tmp_path, capsys):

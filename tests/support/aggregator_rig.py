@@ -1,10 +1,12 @@
 """A real aggregator as a process that can be killed, and a fleet that sends what it should."""
 
+import json
 import random
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,6 +26,7 @@ from broker.contract.federated.codecs.spec import CodecOptions, CodecSpec
 from broker.contract.federated.job import JobSpec, StrategySpec
 from broker.contract.federated.round import Ack, Evaluation, JobStatus, Round
 from broker.contract.messages import decode, encode
+from broker.contract.shape import to_tree
 from broker.contract.topics import Topics
 from tests.support.aggregation import START, job, update
 from tests.support.brokers import TestClient
@@ -43,13 +46,24 @@ def nearest_job(rounds: int) -> JobSpec:
     return replace(base, codec=codec, deadline_s=600.0)
 
 
+def job_file(folder: Path, spec: JobSpec) -> Path:
+    """What `selvedge fl start` reads: the job, and beside it the files that it names."""
+    (folder / "head.f32").write_bytes(START.tobytes())
+    (folder / "simd.wasm").write_bytes(b"\0asm trainer")
+    tree = to_tree(spec)
+    tree["model"] |= {"initial": "head.f32", "trainers": {"simd": "simd.wasm"}}
+    path = folder / "digits.json"
+    path.write_text(json.dumps(tree))
+    return path
+
+
 class Process:
     """`selvedge aggregator`, killed and started at will."""
 
-    def __init__(self, url: str, state: Path) -> None:
-        """Start it."""
+    def __init__(self, url: str, state: Path, options: Sequence[str] = ()) -> None:
+        """Start it; `options` are further words of its command."""
         self._argv = [sys.executable, "-m", "selvedge", "aggregator", "--json"]
-        self._argv += ["--broker", url, "--state", str(state)]
+        self._argv += ["--broker", url, "--state", str(state), *options]
         self.kills = 0
         self._start()
 
