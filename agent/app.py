@@ -9,9 +9,10 @@ import sys
 import uuid
 from collections.abc import Iterable
 
-from agent.adapters.children import Children
+from agent.adapters.children import CACHE_FOLDER, Children
 from agent.adapters.config_files import default_device_id, state_folder
 from agent.adapters.event_queue import EventQueue
+from agent.adapters.learners import Learners
 from agent.adapters.machine import Machine
 from agent.adapters.mqtt_link import MqttLink
 from agent.adapters.state_folder import StateFolder
@@ -23,6 +24,7 @@ from agent.control import reports
 from agent.control.core import Agent
 from agent.control.events import (
     Action,
+    ChildAction,
     End,
     Event,
     Kill,
@@ -34,6 +36,8 @@ from agent.control.events import (
     SetLogLevel,
     Spawn,
     SpawnBridge,
+    StartLearner,
+    StopLearner,
     Subscribe,
     Tell,
     Tick,
@@ -41,7 +45,11 @@ from agent.control.events import (
 )
 from agent.control.reports import Identity
 from agent.control.shadow import Shadow, recall
+from agent.control.stores import Stores
 from agent.errors import LinkError, StorageError
+from agent.learning.jobs.adapters.job_folders import JobFolders
+from agent.learning.jobs.adapters.machine_conditions import conditions
+from agent.learning.jobs.kit import Ports
 from agent.learning.samples.adapters.sqlite_samples import SAMPLES_FILE, SqliteSamples
 from agent.outbox.adapters.sqlite_store import SqliteStore
 from agent.outbox.outbox import Outbox
@@ -59,6 +67,7 @@ LINK_SILENT_S = 60.0
 
 OUTBOX_FILE = "outbox.sqlite3"
 BLOBS_FOLDER = "blobs"
+JOBS_FOLDER = "jobs"
 
 
 class App:
@@ -77,6 +86,7 @@ class App:
         self._samples = SqliteSamples(self._state.path / SAMPLES_FILE)
         self._selector = selectors.DefaultSelector()
         self._children = Children(self._state.path, self._selector, self._handle)
+        self._learners = Learners(self._selector, self._handle)
         self._events = EventQueue()
         self._selector.register(self._events, selectors.EVENT_READ, None)
         self._end: End | None = None
@@ -93,8 +103,16 @@ class App:
         )
         shadow = Shadow(layers, recall(self._state.remembered()))
         outbox = Outbox(self._store, shadow.config.outbox, now.monotonic_ms)
-        blobs = BlobFolder(self._state.path / BLOBS_FOLDER)
-        self._core = Agent(identity, shadow, outbox, self._samples, blobs, random.random)
+        blobs = BlobFolder(self._state.path.absolute() / BLOBS_FOLDER)
+        folder = self._state.path.absolute()
+        ports = Ports(
+            JobFolders(folder / JOBS_FOLDER),
+            conditions,
+            str(folder / SAMPLES_FILE),
+            str(folder / CACHE_FOLDER),
+        )
+        stores = Stores(self._samples, blobs, ports)
+        self._core = Agent(identity, shadow, outbox, stores, random.random)
         topic = Topics(config.broker.prefix).topic(StatusChannel(identity.device))
         will = Publish(topic, encode(reports.will(identity)), retain=True)
         self._link = MqttLink(
@@ -117,6 +135,7 @@ class App:
             self._drain_link()
             self._core.close(self._machine.now())
             self._children.release()
+            self._learners.release()
             self._store.close()
             self._samples.close()
             self._state.release()
@@ -132,6 +151,7 @@ class App:
             self._perform(self._core.end(self._machine.now()))
         self._drain_link()
         self._children.reap()
+        self._learners.poll()
         self._handle(Tick())
         self._perform(self._core.publishable(self._machine.now()))
         self._feed_watchdog()
@@ -150,7 +170,7 @@ class App:
         for action in actions:
             self._perform_one(action)
 
-    def _perform_one(self, action: Action) -> None:  # noqa: C901 - an arm for each
+    def _perform_one(self, action: Action) -> None:
         match action:
             case Publish():
                 self._link.publish(action)
@@ -158,14 +178,6 @@ class App:
                 self._link.subscribe(action.filters)
             case Unsubscribe():
                 self._link.unsubscribe(action.filters)
-            case Spawn():
-                self._children.spawn_pipeline(action)
-            case SpawnBridge():
-                self._children.spawn_bridge(action)
-            case Tell():
-                self._children.tell(action.pipeline, action.message)
-            case Kill():
-                self._children.kill(action.pipeline)
             case Remember():
                 self._remember(action)
             case SetLogLevel():
@@ -176,6 +188,23 @@ class App:
                 log.log(getattr(logging, action.level.upper()), "%s", action.text)
             case End():
                 self._end = action
+            case _:
+                self._perform_on_child(action)
+
+    def _perform_on_child(self, action: ChildAction) -> None:
+        match action:
+            case Spawn():
+                self._children.spawn_pipeline(action)
+            case SpawnBridge():
+                self._children.spawn_bridge(action)
+            case Tell():
+                self._children.tell(action.pipeline, action.message)
+            case Kill():
+                self._children.kill(action.pipeline)
+            case StartLearner():
+                self._learners.start(action)
+            case StopLearner():
+                self._learners.stop(action)
 
     def _remember(self, action: Remember) -> None:
         try:

@@ -22,7 +22,15 @@ from paho.mqtt.reasoncodes import ReasonCode
 from agent.adapters.credentials import credential
 from agent.config.device import BrokerConfig
 from agent.control.backoff import Backoff
-from agent.control.events import Delivered, LinkDown, LinkEvent, LinkUp, Publish, Received
+from agent.control.events import (
+    Delivered,
+    LinkDown,
+    LinkEvent,
+    LinkUp,
+    Publish,
+    Received,
+    Taken,
+)
 from agent.errors import ConfigError
 
 log = logging.getLogger(__name__)
@@ -69,9 +77,9 @@ class MqttLink:
         self._notify = notify
         self._backoff = backoff or Backoff()
         self._protocol = mqtt.MQTTv311 if config.protocol == "3.1.1" else MQTTProtocolVersion.MQTTv5
-        self._rows: dict[int, int | None] = {}
+        self._sent: dict[int, Publish] = {}
         self._answered: dict[int, str | None] = {}
-        self._rows_lock = threading.Lock()
+        self._sent_lock = threading.Lock()
         self._lost = threading.Event()
         self._stopping = threading.Event()
         self._accepted = self._ever_accepted = False
@@ -93,12 +101,12 @@ class MqttLink:
         info = self._client.publish(message.topic, message.payload, qos=1, retain=message.retain)
         if info.rc == mqtt.MQTT_ERR_QUEUE_SIZE:
             return  # its id is still in use by a message of 65,535 publications ago
-        with self._rows_lock:
+        with self._sent_lock:
             if info.mid not in self._answered:
-                self._rows[info.mid] = message.row_id
+                self._sent[info.mid] = message
                 return
             refused = self._answered.pop(info.mid)
-        self._answer(message.row_id, refused)
+        self._answer(message, refused)
 
     def subscribe(self, filters: tuple[str, ...]) -> None:
         """Ask for topics with QoS 1."""
@@ -251,13 +259,15 @@ class MqttLink:
     ) -> None:
         self.alive_at = time.monotonic()
         refused = str(code) if code.is_failure else None
-        with self._rows_lock:
-            if mid not in self._rows:
+        with self._sent_lock:
+            if mid not in self._sent:
                 self._answered[mid] = refused
                 return
-            row_id = self._rows.pop(mid)
-        self._answer(row_id, refused)
+            message = self._sent.pop(mid)
+        self._answer(message, refused)
 
-    def _answer(self, row_id: int | None, refused: str | None) -> None:
-        if row_id is not None:
-            self._notify(Delivered(row_id, refused))
+    def _answer(self, message: Publish, refused: str | None) -> None:
+        if message.row_id is not None:
+            self._notify(Delivered(message.row_id, refused))
+        if message.receipt is not None:
+            self._notify(Taken(message.receipt, refused))

@@ -81,6 +81,7 @@ class Blobs:
     store: BlobStore
     topics: Topics
     limit_bytes: int = 0
+    fetched_bytes: int = 0
     _linked: bool = False
     _owners: dict[BlobRef, list[Owner]] = field(default_factory=dict)
     _waiting: list[BlobRef] = field(default_factory=list)
@@ -220,6 +221,7 @@ class Blobs:
                         actions.append(Unsubscribe((self._filter(ref, bucket),)))
                     case d.Store(chunk, _, data):
                         self.store.write(ref, chunk, data)
+                        self.fetched_bytes += len(data)
                     case d.Verify():
                         job.hasher, job.hashed_bytes = hashlib.sha256(), 0
                     case d.Discard():

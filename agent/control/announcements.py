@@ -1,5 +1,7 @@
 """What the agent publishes of itself, and where."""
 
+from dataclasses import replace
+
 from agent.config.device import remote_schema
 from agent.control import reports
 from agent.control.events import Action, Now, Publish, Readings
@@ -9,6 +11,7 @@ from agent.control.pipelines import Pipelines
 from agent.control.reports import Counters, Identity
 from agent.control.retained import Retained
 from agent.control.shadow import Shadow
+from agent.learning.jobs.jobs import Jobs
 from agent.outbox.outbox import Outbox
 from broker.contract.channel import Channel
 from broker.contract.codec import encode_json
@@ -33,12 +36,14 @@ class Announcements:
         shadow: Shadow,
         pipelines: Pipelines,
         mcus: Microcontrollers,
+        jobs: Jobs,
     ) -> None:
         self._identity = identity
         self._topics = topics
         self._shadow = shadow
         self._pipelines = pipelines
         self._mcus = mcus
+        self._jobs = jobs
         self._retained = Retained()
 
     def schema(self) -> Publish:
@@ -53,13 +58,18 @@ class Announcements:
     def status(self, now: Now) -> list[Action]:
         """How the device is, and of its microcontrollers those whose status changed."""
         message = reports.status(self._identity, self._pipelines, self._mcus, now)
+        message = replace(message, learning=self._jobs.statuses() or None)
         channel = StatusChannel(self._identity.device)
         return [self._publish(channel, message), *self._changed()]
 
     def standing(self) -> list[object]:
         """Return what `status` would be made of: it is due when this changes."""
         pipelines = self._pipelines.items().items()
-        return [self._mcus.statuses(), *((name, one.status()) for name, one in pipelines)]
+        return [
+            self._mcus.statuses(),
+            self._jobs.statuses(),
+            *((name, one.status()) for name, one in pipelines),
+        ]
 
     def farewell(self, now: Now, error: str | None) -> list[Action]:
         """The agent ends in good order."""
@@ -74,6 +84,7 @@ class Announcements:
         message = reports.metrics(
             self._identity, self._pipelines, self._mcus, outbox, counters, readings, now
         )
+        message = replace(message, learning=self._jobs.metrics())
         return [self._publish(MetricsChannel(self._identity.device), message)]
 
     def connected(self) -> None:

@@ -43,14 +43,22 @@ class Commands:
     """The commands of one device."""
 
     def __init__(
-        self, topics: Topics, device: str, pipelines: Pipelines, samples: SampleStore
+        self,
+        topics: Topics,
+        device: str,
+        pipelines: Pipelines,
+        samples: SampleStore,
+        before_forgetting: Callable[[str, Now], list[Action]],
     ) -> None:
+        """Call `before_forgetting` with a pipeline whose samples are about to go."""
         self._topics = topics
         self._device = device
         self._pipelines = pipelines
         self.labelling = Labelling(samples, pipelines)
         self._seen: dict[Key, Command] = {}
         self._waiting: dict[Key, _Waiting] = {}
+        self._before_forgetting = before_forgetting
+        self._forgetting: dict[str, dict[str, Any]] = {}
         self._ops: dict[str, Callable[[str, dict[str, Any], Now], Answer]] = {
             "ping": self._ping,
             "restart": self._restart,
@@ -112,15 +120,22 @@ class Commands:
 
     def tick(self, now: Now) -> list[Action]:
         """Fail the commands that no pipeline answered in time; let samples go that are too old."""
+        forgotten: list[Action] = []
+        for command_id, args in self._forgetting.items():
+            answer, actions = self._forget_now(args)
+            forgotten += [self._say(("forget", command_id), answer), *actions]
+        self._forgetting = {}
         late = [key for key, one in self._waiting.items() if now.monotonic_ms >= one.due_ms]
         for key in late:
             del self._waiting[key]
         text = f"the pipeline did not answer within {SNAPSHOT_LIMIT_MS} ms"
         failed: list[Action] = [self._say(key, _failed(text)) for key in late]
-        return failed + self.labelling.tend(now)
+        return forgotten + failed + self.labelling.tend(now)
 
     def due_ms(self) -> int | None:
         """When `tick` has something to do."""
+        if self._forgetting:
+            return 0
         return min((one.due_ms for one in self._waiting.values()), default=None)
 
     def _say(self, key: tuple[str, str], command: Command) -> Publish:
@@ -179,7 +194,17 @@ class Commands:
         self._waiting["label", command_id] = _Waiting(due_ms, wanted)
         return Command("executing", args), [tell]
 
-    def _forget(self, _: str, args: dict[str, Any], __: Now) -> Answer:
+    def _forget(self, command_id: str, args: dict[str, Any], now: Now) -> Answer:
+        """A learner that reads samples is ended first: what it reads could not be deleted."""
+        halted: list[Action] = []
+        if isinstance(pipeline := args.get("pipeline"), str):
+            halted = self._before_forgetting(pipeline, now)
+        if not halted:
+            return self._forget_now(args)
+        self._forgetting[command_id] = args
+        return Command("executing", args), halted
+
+    def _forget_now(self, args: dict[str, Any]) -> Answer:
         try:
             return Command("successful", args), self.labelling.forget(args)
         except AgentError as error:  # how many they were stays here

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 from agent.blobs.blobs import Blobs
-from agent.blobs.store import BlobStore
 from agent.channel.messages import Answer
 from agent.control.announcements import Announcements
 from agent.control.children import Children
@@ -33,10 +32,12 @@ from agent.control.pipelines import Pipelines
 from agent.control.presence import Presence
 from agent.control.reports import Counters, Identity
 from agent.control.shadow import Scope, Shadow
+from agent.control.stores import Stores
 from agent.control.subscriptions import Subscriptions
 from agent.control.supervisor import Limits
 from agent.control.timetable import Timetable
-from agent.learning.samples.store import SampleStore
+from agent.learning.jobs.jobs import Jobs
+from agent.learning.jobs.kit import Kit
 from agent.outbox.outbox import Outbox
 from broker.contract.codec import MAX_JSON_BYTES
 from broker.contract.errors import TopicError
@@ -61,8 +62,7 @@ class Agent:
         identity: Identity,
         shadow: Shadow,
         outbox: Outbox,
-        samples: SampleStore,
-        blobs: BlobStore,
+        stores: Stores,
         random: Callable[[], float],
         limits: Limits | None = None,
     ) -> None:
@@ -72,16 +72,25 @@ class Agent:
         self._topics = Topics(shadow.config.broker.prefix)
         self._pipelines = Pipelines(random, limits)
         mcus = Microcontrollers(random, limits)
-        self._commands = Commands(self._topics, identity.device, self._pipelines, samples)
-        self._announcements = Announcements(identity, self._topics, shadow, self._pipelines, mcus)
+        self._blobs = Blobs(stores.blobs, self._topics)
+        kit = Kit(
+            *(identity.device, self._topics, identity.runtimes, random),
+            *(stores.learning, stores.samples, self._blobs),
+        )
+        self._jobs = Jobs(kit)
+        self._parts: tuple[Part, ...] = (self._blobs, self._jobs)
+        self._commands = Commands(
+            self._topics, identity.device, self._pipelines, stores.samples, self._jobs.forgotten
+        )
+        self._announcements = Announcements(
+            identity, self._topics, shadow, self._pipelines, mcus, self._jobs
+        )
         self._timetable = Timetable(self._announcements, identity.started_ms)
         self._presence = Presence(identity.instance)
         self._counters = Counters()
         numbered = self._commands.labelling.answered
         self._delivery = Delivery(outbox, self._topics, identity.device, numbered)
         self._children = Children(self._pipelines, mcus, self._commands, self._delivery)
-        self._blobs = Blobs(blobs, self._topics)
-        self._parts: tuple[Part, ...] = (self._blobs,)
         self._linked = self._left = False
         self._subscriptions = Subscriptions(self._topics, identity.device)
         self._ending: End | None = None
@@ -97,7 +106,7 @@ class Agent:
             return []
         self._ending = End(error, again)
         self._end_due_ms = now.monotonic_ms + STOP_LIMIT_MS
-        return self._children.stop(now)
+        return [*self._children.stop(now), *self._jobs.stop()]
 
     def handle(self, event: Event, now: Now) -> list[Action]:
         """Take an event and return what must be done, in order."""
@@ -134,7 +143,7 @@ class Agent:
                 return self._tick(now)
             case Overflowed():
                 self._counters.rejected += event.count
-                return []
+        return []
 
     def due_ms(self) -> int:
         """When a `Tick` has something to do, on the monotonic clock."""

@@ -7,6 +7,7 @@ from typing import Any
 from agent.channel.messages import FromChild, ToChild
 from agent.config.device import PipelineConfig
 from agent.config.mcus import McuConfig
+from agent.learning.learner.request import Report, Request
 
 BRIDGE = "bridge of microcontrollers"
 """Where a pipeline's name would be; no pipeline can be called so."""
@@ -71,6 +72,33 @@ class Delivered:
 
 
 @dataclass(frozen=True)
+class Receipt:
+    """Which slice of an update a publication is; `attempt` tells an earlier sending apart."""
+
+    job: str
+    round: int
+    slice: int
+    attempt: int
+
+
+@dataclass(frozen=True)
+class Taken:
+    """The broker answered the publication of a slice; `refused` as for `Delivered`."""
+
+    receipt: Receipt
+    refused: str | None = None
+
+
+@dataclass(frozen=True)
+class LearnerEnded:
+    """A learner is gone, with its report or with the reason why there is none."""
+
+    token: int
+    report: Report | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
 class ChildSaid:
     """A pipeline child sent a message."""
 
@@ -106,18 +134,19 @@ class Tick:
     """Time passed."""
 
 
-LinkEvent = LinkUp | LinkDown | Received | Delivered
-Event = LinkEvent | Overflowed | ChildSaid | ChildEnded | Readings | Tick
+LinkEvent = LinkUp | LinkDown | Received | Delivered | Taken
+Event = LinkEvent | Overflowed | ChildSaid | ChildEnded | LearnerEnded | Readings | Tick
 
 
 @dataclass(frozen=True)
 class Publish:
-    """Send to the broker; `row_id` asks for a `Delivered`."""
+    """Send to the broker; `row_id` asks for a `Delivered`, `receipt` for a `Taken`."""
 
     topic: str
     payload: bytes
     retain: bool
     row_id: int | None = None
+    receipt: Receipt | None = None
 
 
 @dataclass(frozen=True)
@@ -147,6 +176,21 @@ class SpawnBridge:
     """Start the bridge; it speaks and is spoken to under the name `BRIDGE`."""
 
     mcus: Mapping[str, McuConfig]
+
+
+@dataclass(frozen=True)
+class StartLearner:
+    """Start a learner; how it ends is told as `LearnerEnded`."""
+
+    token: int
+    request: Request
+
+
+@dataclass(frozen=True)
+class StopLearner:
+    """End a learner at once, so that it reads no samples any more; nothing is told."""
+
+    token: int
 
 
 @dataclass(frozen=True)
@@ -199,17 +243,7 @@ class End:
     again: bool = False
 
 
+ChildAction = Spawn | SpawnBridge | Tell | Kill | StartLearner | StopLearner
 Action = (
-    Publish
-    | Subscribe
-    | Unsubscribe
-    | Spawn
-    | SpawnBridge
-    | Tell
-    | Kill
-    | Remember
-    | SetLogLevel
-    | Measure
-    | Log
-    | End
+    ChildAction | Publish | Subscribe | Unsubscribe | Remember | SetLogLevel | Measure | Log | End
 )

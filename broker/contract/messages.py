@@ -32,6 +32,27 @@ class PipelineStatus:
 
 
 @dataclass(frozen=True)
+class LearningStatus:
+    """Where a device stands in one federated job; how many samples it has is not told."""
+
+    state: Annotated[
+        Literal[
+            "idle",
+            "fetching",
+            "training",
+            "uploading",
+            "acknowledged",
+            "aborted",
+            "judging",
+        ],
+        Doc("aborted: it takes no further part in this round; judging: the final model"),
+    ]
+    pipeline: Annotated[Name, Doc("whose samples serve the job")]
+    round: Count | None = None
+    reason: Annotated[Line | None, Doc("why it is not at work, or why it waits")] = None
+
+
+@dataclass(frozen=True)
 class Status:
     """Whether a device is there, and what it runs."""
 
@@ -47,6 +68,9 @@ class Status:
     inputs: Annotated[tuple[Line, ...], Length(64)] = ()
     mcus: Annotated[tuple[Name, ...], Length(64), Doc("microcontrollers that answer")] = ()
     pipelines: Annotated[dict[Name, PipelineStatus], Length(64)] = field(default_factory=dict)
+    learning: Annotated[
+        dict[Name, LearningStatus] | None, Length(64), Doc("federated jobs that it serves, if any")
+    ] = None
 
 
 @dataclass(frozen=True)
@@ -134,6 +158,17 @@ class BridgeMetrics:
 
 
 @dataclass(frozen=True)
+class LearningMetrics:
+    """What federated jobs cost, since the agent's start."""
+
+    trainings: Annotated[Count, Doc("learners that were started")]
+    failures: Annotated[Count, Doc("learners that ended without an update")]
+    updates: Annotated[Count, Doc("updates that an aggregator counted")]
+    sent_bytes: Annotated[Count, Doc("of slices that the broker has taken")]
+    fetched_bytes: Annotated[Count, Doc("of blobs that came, whatever for")]
+
+
+@dataclass(frozen=True)
 class Metrics:
     """Numbers about a device's health."""
 
@@ -149,6 +184,7 @@ class Metrics:
     pipelines: dict[Name, PipelineMetrics] = field(default_factory=dict)
     mcus: dict[Name, McuMetrics] = field(default_factory=dict)
     bridge: BridgeMetrics | None = None
+    learning: LearningMetrics | None = None
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,12 @@ from agent.config.samples import SamplesConfig
 from agent.errors import AgentError, ModelError, SampleError
 from agent.learning.learner.adapters.backbone import features
 from agent.learning.learner.adapters.process import LearnerProcess
-from agent.learning.learner.dataset import Floats, index_of, real
+from agent.learning.learner.dataset import Floats, real
 from agent.learning.learner.learn import Learned, Start, learn
 from agent.learning.learner.request import OWN_CONTROL, REPORT, RESIDUAL, Report, Request
 from agent.learning.learner.training import batches
 from agent.learning.samples.adapters.sqlite_samples import SqliteSamples
+from agent.learning.samples.fitting import index_of
 from agent.learning.samples.sample import Example, Sample
 from agent.learning.trainer.adapters.session import Session
 from agent.runtime.adapters.child import ask
@@ -146,8 +147,8 @@ def test_privacy_tells_less() -> None:
 @pytest.mark.parametrize(
     ("changes", "count", "words"),
     [
-        ({"participation": {"min_examples": 9}}, 8, "8 samples fit; the job asks for 9"),
-        ({}, 0, "0 samples fit"),
+        ({"participation": {"min_examples": 9}}, 8, "fewer than 9 samples fit"),
+        ({}, 0, "fewer than 1 samples fit"),
         ({"local": {"batch": 9}}, 20, "takes 8 examples at once, the job 9"),
         ({"local": {"batch": 8, "learning_rate": 1000.0, "epochs": 60}}, 20, "lower the learning"),
     ],

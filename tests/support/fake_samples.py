@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from agent.config.samples import SamplesConfig
 from agent.errors import StorageError
-from agent.learning.samples.sample import Sample, check_example
+from agent.learning.samples.sample import Label, Sample, check_example
 
 
 class FakeSamples:
@@ -40,6 +40,10 @@ class FakeSamples:
     def counts(self, pipeline: str) -> dict[str, int]:
         labels = (one.label for one in self.load(pipeline))
         return dict(Counter(label if isinstance(label, str) else "" for label in labels))
+
+    def labels(self, pipeline: str) -> list[tuple[str, Label]]:
+        self._check()
+        return [(sample.origin, sample.label) for sample in self.load(pipeline)]
 
     def load(self, pipeline: str) -> list[Sample]:
         return [sample for sample, _ in self.kept.get(pipeline, {}).values()]

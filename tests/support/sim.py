@@ -30,6 +30,8 @@ from agent.control.events import (
     SetLogLevel,
     Spawn,
     SpawnBridge,
+    StartLearner,
+    StopLearner,
     Subscribe,
     Tell,
     Tick,
@@ -37,10 +39,15 @@ from agent.control.events import (
 )
 from agent.control.reports import Identity
 from agent.control.shadow import Shadow, recall
+from agent.control.stores import Stores
 from agent.control.supervisor import Limits
+from agent.learning.jobs.conditions import Conditions
+from agent.learning.jobs.kit import Ports
+from agent.learning.learner.request import Request
 from agent.outbox.outbox import Outbox
 from broker.contract.messages import Latency
 from tests.support.fake_blobs import FakeBlobs
+from tests.support.fake_jobs import FakeJobs
 from tests.support.fake_samples import FakeSamples
 from tests.support.fake_store import FakeStore
 
@@ -79,6 +86,8 @@ class Rig:
     store: FakeStore = field(default_factory=FakeStore)
     samples: FakeSamples = field(default_factory=FakeSamples)
     blobs: FakeBlobs = field(default_factory=FakeBlobs)
+    jobs: FakeJobs = field(default_factory=FakeJobs)
+    conditions: Conditions = field(default_factory=Conditions)
     device: str = "dev"
     instance: str = "one"
     seed: int = 0
@@ -96,15 +105,18 @@ class Rig:
         self.bridges: list[dict[str, McuConfig]] = []
         self.logs: list[Log] = []
         self.levels: list[str] = []
+        self.learners: dict[int, Request] = {}
         self.ended: End | None = None
         self.linked = False
         shadow = Shadow(Layers(self.tree), recall(self.remembered))
         self.outbox = Outbox(self.store, shadow.config.outbox, self.now_ms)
-        identity = Identity(self.device, self.instance, "1.0", self.now_ms)
-        chance = random.Random(self.seed).random
-        self.agent = Agent(
-            identity, shadow, self.outbox, self.samples, self.blobs, chance, self.limits
+        identity = Identity(
+            self.device, self.instance, "1.0", self.now_ms, ("tflite", "wasmtime", "wasm3")
         )
+        chance = random.Random(self.seed).random
+        ports = Ports(self.jobs, lambda: self.conditions, "/samples.sqlite3")
+        stores = Stores(self.samples, self.blobs, ports)
+        self.agent = Agent(identity, shadow, self.outbox, stores, chance, self.limits)
         self.perform(self.agent.begin(self.now()))
 
     def now(self) -> Now:
@@ -128,6 +140,11 @@ class Rig:
                 case Spawn():
                     assert action.pipeline not in self.alive, "two children of one pipeline"
                     self.alive.add(action.pipeline)
+                case StartLearner():
+                    assert not self.learners, "two learners"
+                    self.learners[action.token] = action.request
+                case StopLearner():
+                    del self.learners[action.token]
                 case SpawnBridge():
                     assert BRIDGE not in self.alive, "two bridges"
                     self.alive.add(BRIDGE)

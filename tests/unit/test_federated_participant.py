@@ -197,6 +197,29 @@ def test_a_device_that_may_not_train_now_may_begin_again_in_the_same_round():
     assert machine.handle(w.Opened(task()), 1) == [w.Fetch(task())]
 
 
+def test_a_part_that_is_taken_back_before_it_was_sent_may_begin_again():
+    for before in ((w.Opened(task()),), TRAINING):
+        machine = started(*before)
+        assert machine.handle(w.Withdrawn("samples were forgotten"), 0) == [w.Halt()]
+        assert machine.handle(w.Opened(task()), 1) == [w.Fetch(task())]
+
+
+def test_a_part_that_is_taken_back_while_it_is_sent_is_never_sent_again():
+    machine = started(*UPLOADING)
+    gone = w.Withdrawn("samples were forgotten")
+    assert machine.handle(gone, 0) == [w.Settle(ONE, False)]
+    assert (machine.state, machine.reason) == (State.ABORTED, gone.reason)
+    for event in (gone, w.Up(), w.Lacking(ONE, Missing(((0, 1),))), w.Opened(task())):
+        assert machine.handle(event, 1) == []
+    machine.handle(w.Ended("closed"), 2)
+    assert machine.handle(w.Opened(task()), 3) == []
+    assert machine.state is State.ACKNOWLEDGED
+    restarted = started(kept=w.Kept(ONE, 3))
+    assert restarted.handle(gone, 0) == [w.Settle(ONE, False)]
+    assert restarted.handle(w.Opened(task()), 1) == []
+    assert started().handle(gone, 0) == []
+
+
 @pytest.mark.parametrize(
     ("ack", "state", "effects"),
     [
@@ -232,7 +255,16 @@ EVENTS = st.sampled_from(
     [
         *(w.Opened(task(n)) for n in (1, 2)),
         *(w.Passed(("digits", n), "no") for n in (1, 2)),
-        *(w.Ended("closed"), w.Unable("hot"), w.Up(), w.Down(), w.Due(), w.Due(), w.Due()),
+        *(
+            w.Ended("closed"),
+            w.Unable("hot"),
+            w.Withdrawn("forgotten"),
+            w.Up(),
+            w.Down(),
+            w.Due(),
+            w.Due(),
+            w.Due(),
+        ),
         *(
             event
             for key in (ONE, TWO)
@@ -334,7 +366,7 @@ def test_a_device_judges_for_itself_whether_it_takes_part():
     others = [judged(device=f"pi-{n}") for n in range(99)]
     assert w.Passed(ONE, "not chosen for round 1") in others
     assert judged(device=chosen) == w.Opened(task())
-    assert judged(device=chosen, examples=0).reason == "0 examples are fewer than 1"
+    assert judged(device=chosen, examples=0).reason == "has fewer than 1 examples"
     assert judged(device=chosen, unable="on battery") == w.Passed(ONE, "on battery")
     assert judged(device=chosen, examples=0, unable="hot", kept=ONE) == w.Opened(task())
     assert judged(device=chosen, kept=TWO, unable="hot") == w.Passed(ONE, "hot")

@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.errors import ModelError
-from agent.learning.learner.dataset import dataset, fits, index_of, real, split
+from agent.learning.learner.dataset import dataset, real, split
 from agent.learning.learner.training import batches
 from agent.learning.learner.update import clipped, control_after, encode, protected
+from agent.learning.samples.fitting import fits, index_of
 from agent.learning.samples.sample import Example, Sample
 from broker.contract.federated.codecs.bits import update_seed
 from broker.contract.federated.codecs.choose import codec_of

@@ -14,10 +14,11 @@ from typing import Any
 from agent.errors import ConfigError, ModelError, SampleError, StorageError
 from agent.learning.learner.adapters.backbone import features
 from agent.learning.learner.adapters.files import read, read_vector, write
-from agent.learning.learner.dataset import Floats, fits, real
-from agent.learning.learner.learn import Start, learn
+from agent.learning.learner.dataset import Floats, real
+from agent.learning.learner.learn import Start, judge, learn
 from agent.learning.learner.request import Report, Request
 from agent.learning.samples.adapters.sqlite_samples import SqliteSamples
+from agent.learning.samples.fitting import fits
 from agent.learning.samples.sample import Sample
 from agent.learning.trainer.adapters.session import Limits, Session
 from agent.learning.trainer.wire import MAX_MODULE_BYTES
@@ -45,6 +46,8 @@ def work(question: dict[str, Any]) -> dict[str, Any]:
     request = parse(Request, question)
     if isinstance(request, list):
         raise ConfigError(f"request of the learner: {request[0]}")
+    if (request.output is None) == (request.baseline is None):
+        raise ConfigError("request of the learner: names neither output nor baseline, or both")
     try:
         check_job(request.spec)
         return to_tree(_learned(request))  # type: ignore[no-any-return]
@@ -56,6 +59,7 @@ def _learned(request: Request) -> Report:
     spec = request.spec
     shape = (spec.model.parameters,)
     model = read_vector(request.model, shape)
+    baseline = read_vector(request.baseline, shape)
     assert model is not None
     start = Start(
         model,
@@ -64,32 +68,44 @@ def _learned(request: Request) -> Report:
         read_vector(request.residual, (spec.vectors, *shape)),
     )
     store = SqliteSamples(Path(request.samples))
-    samples = store.load(request.pipeline)
+    kept = store.load(request.pipeline)
     store.close()
-    pairs = _examples(request, [one for one in samples if fits(one.label, spec.model)])
-    module = read(request.trainer, most=MAX_MODULE_BYTES)
-    limits = Limits(total_s=KEPT_FOR_US * request.deadline_s, steps=spec.local.max_steps)
-    cache = None if request.cache is None else Path(request.cache)
-    with Session(module, request.runtime, limits, cache) as trainer:
+    pairs = _examples(request, [one for one in kept if fits(one.label, spec.model)])
+    samples, examples = [one for one, _ in pairs], [example for _, example in pairs]
+    skipped = len(kept) - len(pairs)
+    with _trainer(request) as trainer:
+        if baseline is not None:
+            found = judge(spec, samples, examples, model, baseline, trainer)
+            nothing = (0, 0, 0, skipped)
+            return Report(spec.id, request.round.number, *nothing, evaluation=found)
         learned = learn(
             Task(spec, request.round),
             request.device,
-            [one for one, _ in pairs],
-            [example for _, example in pairs],
+            samples,
+            examples,
             start,
             trainer,
             os.urandom(KEY_BYTES),
         )
     report = Report(
         *(spec.id, request.round.number, len(learned.messages), learned.examples, learned.steps),
-        skipped=len(samples) - len(pairs),
+        skipped=skipped,
         has_residual=learned.residual is not None,
         has_own_control=learned.own_control is not None,
         losses=learned.losses,
         evaluation=learned.evaluation,
     )
+    assert request.output is not None
     write(request.output, learned, report)
     return report
+
+
+def _trainer(request: Request) -> Session:
+    module = read(request.trainer, most=MAX_MODULE_BYTES)
+    steps = request.spec.local.max_steps
+    limits = Limits(total_s=KEPT_FOR_US * request.deadline_s, steps=steps)
+    cache = None if request.cache is None else Path(request.cache)
+    return Session(module, request.runtime, limits, cache)
 
 
 def _examples(request: Request, samples: list[Sample]) -> list[tuple[Sample, Floats]]:

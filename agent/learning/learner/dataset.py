@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 
 import numpy as np
 import numpy.typing as npt
 
-from agent.learning.samples.sample import Example, Label, Sample
+from agent.learning.samples.fitting import index_of, is_held_out
+from agent.learning.samples.sample import Example, Sample
 from broker.contract.federated.job import ModelSpec
 
 Floats = npt.NDArray[np.float32]
@@ -34,29 +34,6 @@ def real(example: Example) -> Floats:
     if example.scale <= 0:
         return stored.astype(np.float32)
     return (stored.astype(np.float32) - np.float32(example.zero_point)) * np.float32(example.scale)
-
-
-def index_of(label: Label, model: ModelSpec) -> int | None:
-    """The number of a class in a job; None if the job does not know it."""
-    if not isinstance(label, str):
-        return None
-    if label in model.labels:
-        return model.labels.index(label)
-    known = len(model.labels) or 2**16
-    return int(label) if label.isdecimal() and len(label) < 6 and int(label) < known else None
-
-
-def fits(label: Label, model: ModelSpec) -> bool:
-    """Whether a job can learn from a label."""
-    if model.label_kind == 0:
-        return index_of(label, model) is not None
-    return isinstance(label, tuple) and len(label) == model.label_kind
-
-
-def is_held_out(job: str, origin: str, share: float) -> bool:
-    """Whether a sample is kept for judging: the same samples in every round of a job."""
-    told = sha256(f"{job}/{origin}".encode()).digest()
-    return int.from_bytes(told[:8], "big") / 2**64 < share
 
 
 def split(samples: Sequence[Sample], job: str, share: float) -> tuple[list[int], list[int]]:

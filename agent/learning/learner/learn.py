@@ -59,7 +59,7 @@ def learn(
         key: 32 secret bytes, never used before.
 
     Raises:
-        SampleError: there are too few samples.
+        SampleError: there are too few samples, of which the text says no number.
         ModelError: the trainer is another one, failed, or diverged.
         CodecError: the update is beyond what the codec takes.
     """
@@ -70,9 +70,7 @@ def learn(
         raise SampleError("local privacy is for one vector; SCAFFOLD would send two")
     ours, held = split(samples, spec.id, spec.evaluation.holdout)
     if len(ours) < max(1, spec.participation.min_examples):
-        raise SampleError(
-            f"{len(ours)} samples fit; the job asks for {spec.participation.min_examples}"
-        )
+        raise SampleError(f"fewer than {max(1, spec.participation.min_examples)} samples fit")
     data, judges = (_chosen(samples, examples, at, spec) for at in (ours, held))
     none = np.zeros_like(start.model)
     control = none if start.control is None else start.control
@@ -103,6 +101,29 @@ def learn(
         *(encoded.messages, encoded.residual, new_own, weight),
         *(trained.steps, losses, evaluation),
     )
+
+
+def judge(
+    spec: JobSpec,
+    samples: Sequence[Sample],
+    examples: Sequence[Floats],
+    model: Floats,
+    baseline: Floats,
+    trainer: Trainer,
+) -> Evaluation:
+    """What two models do on the examples that a device holds out of a job.
+
+    Raises:
+        SampleError: there are none.
+        ModelError: the trainer is another one, or failed.
+    """
+    check_trainer(trainer.shape, spec)
+    _, held = split(samples, spec.id, spec.evaluation.holdout)
+    if not held or not spec.judges:
+        raise SampleError("no sample is held out")
+    data = _chosen(samples, examples, held, spec)
+    found, before = evaluate(trainer, data, model), evaluate(trainer, data, baseline)
+    return Evaluation(len(data), found.loss, found.correct, before.loss, before.correct)
 
 
 def _chosen(

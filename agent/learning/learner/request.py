@@ -14,7 +14,9 @@ Losses = Annotated[tuple[float, ...], Length(2, minimum=2)]
 
 @dataclass(frozen=True)
 class Request:
-    """One round of one job; every path but `output` is only read.
+    """One round of one job, or with a `baseline` the judgement of its final model.
+
+    Every path but `output` is only read.
 
     Attributes:
         samples: the device's store.
@@ -22,7 +24,9 @@ class Request:
         residual: what earlier updates left behind; None before the first.
         own_control: SCAFFOLD's c_i; None before the first.
         backbone: a model whose output are the features to learn from.
-        output: an empty folder, for the slices, the new residual and control, and the report.
+        output: an empty folder, for the slices, the new residual and control, and the report; a
+            judgement leaves nothing there.
+        baseline: parameters to judge beside `model`, instead of training.
         cache: of machine code.
     """
 
@@ -33,12 +37,13 @@ class Request:
     samples: PathText
     model: PathText
     trainer: PathText
-    output: PathText
     runtime: Literal["wasmtime", "wasm3"] = "wasmtime"
     control: PathText | None = None
     residual: PathText | None = None
     own_control: PathText | None = None
     backbone: PathText | None = None
+    output: PathText | None = None
+    baseline: PathText | None = None
     cache: PathText | None = None
     deadline_s: Annotated[float, Range(1, 30 * 86_400)] = 3600.0
 

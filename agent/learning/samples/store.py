@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from agent.config.samples import SamplesConfig
-from agent.learning.samples.sample import Sample
+from agent.learning.samples.sample import Label, Sample
 
 
 class SampleStore(Protocol):
@@ -39,6 +39,9 @@ class SampleStore(Protocol):
 
     def counts(self, pipeline: str) -> dict[str, int]:
         """How many samples each label has; those with targets are counted under an empty name."""
+
+    def labels(self, pipeline: str) -> list[tuple[str, Label]]:
+        """Origin and label of every sample of a pipeline."""
 
     def load(self, pipeline: str) -> list[Sample]:
         """Every sample of a pipeline, the oldest first."""

@@ -15,6 +15,7 @@ from agent.learning.learner.request import Report, Request
 from broker.contract.shape import parse, to_tree
 
 MAX_ANSWER_BYTES = 1 << 16
+NICE = 10
 _ROOT = str(Path(__file__).resolve().parents[4])
 _COMMAND = (sys.executable, "-P", "-m", "agent.learning.learner.app")
 
@@ -42,6 +43,8 @@ class LearnerProcess:
                 env=os.environ | {"PYTHONPATH": _ROOT, "OPENBLAS_NUM_THREADS": "1"},
                 process_group=0,
             )
+        with suppress(OSError):  # pipelines come first
+            os.setpriority(os.PRIO_PROCESS, self._process.pid, NICE)
 
     @property
     def pid(self) -> int:
@@ -64,6 +67,8 @@ class LearnerProcess:
 
     def close(self) -> None:
         """End it, its trainer and its backbone at once."""
+        if self._said.closed:
+            return
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()

@@ -113,6 +113,16 @@ class SqliteSamples:
                 )
             )
 
+    def labels(self, pipeline: str) -> list[tuple[str, Label]]:
+        """Origin and label of every sample of a pipeline."""
+        if not self.exists:
+            return []
+        with self._translated() as db:
+            rows = db.execute(
+                "SELECT origin, label, targets FROM samples WHERE pipeline = ?", (pipeline,)
+            ).fetchall()
+        return [(origin, _label(label, targets)) for origin, label, targets in rows]
+
     def load(self, pipeline: str) -> list[Sample]:
         """Every sample of a pipeline."""
         if not self.exists:

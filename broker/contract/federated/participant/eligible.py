@@ -39,7 +39,7 @@ def _why_not(spec: JobSpec, told: Round, device: str, examples: int) -> str | No
     if told.model.bytes != 4 * spec.model.parameters:
         return f"a model of {told.model.bytes} bytes is not that of the job"
     if examples < wanted.min_examples:
-        return f"{examples} examples are fewer than {wanted.min_examples}"
+        return f"has fewer than {wanted.min_examples} examples"
     if not takes_part(device, told.job, told.number, told.seed, share_of(wanted)):
         return f"not chosen for round {told.number}"
     return None

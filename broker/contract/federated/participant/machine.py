@@ -49,6 +49,7 @@ TABLE: dict[tuple[State, type], str] = {
     (S.IDLE, w.Opened): "begin",
     (S.IDLE, w.Passed): "sit_out",
     (S.IDLE, w.Ended): "end",
+    (S.IDLE, w.Withdrawn): "disown",
     (S.FETCHING, w.Fetched): "train",
     (S.FETCHING, w.FetchFailed): "fetch_later",
     (S.FETCHING, w.Due): "fetch_again",
@@ -59,12 +60,17 @@ TABLE: dict[tuple[State, type], str] = {
     (S.UPLOADING, w.Lacking): "fill_gaps",
     (S.UPLOADING, w.Acked): "settle",
     (S.UPLOADING, w.Due): "send",
+    (S.UPLOADING, w.Withdrawn): "withdraw",
     (S.UPLOADING, w.Down): "hold",
     (S.UPLOADING, w.Up): "send",
     **{(state, w.Opened): "renew" for state in (*BUSY, *OVER)},
     **{(state, w.Passed): "leave" for state in (*BUSY, *OVER)},
     **{(state, w.Ended): "end" for state in (*BUSY, *OVER)},
-    **{(state, w.Unable): "end" for state in (S.FETCHING, S.TRAINING)},
+    **{
+        (state, event): "end"
+        for state in (S.FETCHING, S.TRAINING)
+        for event in (w.Unable, w.Withdrawn)
+    },
 }
 """Every pair that is not here changes nothing."""
 
@@ -171,11 +177,22 @@ class Participant:
             return []
         return self._end(w.Ended(event.reason), now_ms)
 
-    def _end(self, event: w.Ended | w.Unable, _: int) -> list[w.Effect]:
+    def _end(self, event: w.Ended | w.Unable | w.Withdrawn, _: int) -> list[w.Effect]:
         halt: list[w.Effect] = [w.Halt()] if self.state in (S.FETCHING, S.TRAINING) else []
         self._enter(State.IDLE, event.reason)
         self.task = None
         return halt + self._drop()
+
+    def _withdraw(self, event: w.Withdrawn, now_ms: int) -> list[w.Effect]:
+        self._enter(State.ABORTED, event.reason)
+        return self._disown(event, now_ms)
+
+    def _disown(self, _: w.Withdrawn, __: int) -> list[w.Effect]:
+        """Slices may have been sent, so another update of this round would be mixed with them."""
+        if self.kept is None:
+            return []
+        self.settled, self.kept = self.kept.key, None
+        return [w.Settle(self.settled, counted=False)]
 
     def _drop(self) -> list[w.Effect]:
         """Let go of an update that can no longer count."""
@@ -260,6 +277,7 @@ def diagram() -> str:
         "sit_out": (S.IDLE,),
         "leave": (S.IDLE,),
         "end": (S.IDLE,),
+        "withdraw": (S.ABORTED,),
         "train": (S.TRAINING,),
         "train_later": (S.TRAINING, S.ABORTED),
         "upload": (S.UPLOADING,),

@@ -74,6 +74,13 @@ class Unable:
 
 
 @dataclass(frozen=True)
+class Withdrawn:
+    """The device takes its part in the round back: what it learned from is no longer there."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
 class Fetched:
     """All blobs are there, and their digests are right."""
 
@@ -149,6 +156,7 @@ Event = (
     | Passed
     | Ended
     | Unable
+    | Withdrawn
     | Fetched
     | FetchFailed
     | Trained

@@ -1,0 +1,1 @@
+"""The device's part in federated jobs, as the main process plays it."""

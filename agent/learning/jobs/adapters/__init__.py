@@ -1,0 +1,1 @@
+"""Disk, learners and power for federated jobs."""

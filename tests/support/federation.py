@@ -1,0 +1,181 @@
+"""A job on handwritten digits, agents with samples of their own, and a client that watches them."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from agent.config.samples import SamplesConfig
+from agent.learning.samples.adapters.sqlite_samples import SAMPLES_FILE, SqliteSamples
+from agent.learning.samples.sample import Example, Sample
+from broker.contract.blobs import BlobRef, blob_chunks
+from broker.contract.channel import Channel
+from broker.contract.codec import encode_json
+from broker.contract.federated.channels import (
+    AckChannel,
+    BlobChannel,
+    EvaluationChannel,
+    JobControlChannel,
+    JobSpecChannel,
+    JobStatusChannel,
+    RoundChannel,
+    UpdateChannel,
+)
+from broker.contract.federated.job import JobSpec
+from broker.contract.federated.round import Ack, Evaluation, JobStatus, Round
+from broker.contract.messages import decode
+from broker.learning.job_file import resolve
+from tests.support.agents import LABELS, TOPICS, Fleet, RunningAgent
+from tests.support.trainers import module_of
+from toolchain.digits import Digits, split
+from toolchain.digits.adapters import scikit
+from toolchain.training import network as n
+
+HEAD = n.Network((64,), (n.Dense(10),), batch=32)
+PARAMETERS = 650
+FILES = {
+    "head.f32": np.zeros(PARAMETERS, "<f4").tobytes(),
+    "simd.wasm": module_of(HEAD, "simd"),
+    "scalar.wasm": module_of(HEAD, "scalar"),
+}
+
+
+def job(devices: int = 3, rounds: int = 4, **changes: Any) -> dict[str, Any]:
+    """The document of a job, with files instead of blobs."""
+    tree: dict[str, Any] = {
+        "id": "digits",
+        "rounds": rounds,
+        "deadline_s": 120,
+        "model": {
+            "name": "head",
+            "initial": "head.f32",
+            "trainers": {"simd": "simd.wasm", "scalar": "scalar.wasm"},
+            "example_floats": 64,
+            "labels": LABELS,
+        },
+        "local": {"epochs": 3, "batch": 16, "learning_rate": 0.5},
+        "participation": {"goal": devices, "quorum": devices, "min_examples": 10},
+        "evaluation": {"holdout": 0.2},
+        "slice_parameters": 100,
+    }
+    return tree | changes
+
+
+def digits() -> tuple[Digits, Digits]:
+    """Digits to learn from, and others to judge by."""
+    return split(scikit.load(), np.random.default_rng(5))
+
+
+def samples_of(known: Digits, at: Sequence[int] | np.ndarray) -> list[Sample]:
+    """Some digits as labelled samples: 64 real numbers between 0 and 1."""
+    return [
+        Sample(
+            f"digit {place}",
+            str(known.labels[place]),
+            Example((known.images[place].ravel() / 255).astype("<f4").tobytes(), "float32"),
+        )
+        for place in map(int, at)
+    ]
+
+
+def accuracy(parameters: bytes, judges: Digits) -> float:
+    """How many of the digits a head gets right."""
+    vector = np.frombuffer(parameters, "<f4")
+    weights, biases = vector[:640].reshape(10, 64), vector[640:]
+    scores = (judges.images.reshape(-1, 64) / 255) @ weights.T + biases
+    return float((scores.argmax(axis=1) == judges.labels).mean())
+
+
+class Learner:
+    """Where one agent under test has its files."""
+
+    def __init__(self, folder: Path, device: str, samples: Sequence[Sample], **learning: Any):
+        """Give it samples; its pipeline need not run for them to serve a job."""
+        self.device, self.state = device, folder / f"state-{device}"
+        self.config = folder / f"{device}.toml"
+        words = {"jobs": ["digits"]} | learning
+        inline = ", ".join(f"{key} = {json.dumps(value)}" for key, value in words.items())
+        self.config.write_text(
+            "metrics_interval_s = 0.5\n[pipelines.digits]\nmodel = '/none.tflite'\n"
+            "enabled = false\nsource = {kind = 'replay', path = '/none'}\n"
+            f"postprocess = {{kind = 'classify'}}\nlearning = {{{inline}}}\n"
+        )
+        self.keep(samples)
+
+    def keep(self, samples: Sequence[Sample]) -> None:
+        """Put samples in its store."""
+        store = SqliteSamples(self.state / SAMPLES_FILE)
+        if samples:
+            store.put("digits", samples, SamplesConfig(), 5)
+        store.close()
+
+    def start(self, port: int, **options: Any) -> RunningAgent:
+        """Start it."""
+        return RunningAgent(self.config, port, self.device, state=self.state, **options)
+
+
+class Watch(Fleet):
+    """What the aggregator says, and what the devices send it."""
+
+    def __init__(self, port: int) -> None:
+        self.rounds: list[Round] = []
+        self.jobs: list[JobStatus] = []
+        self.acks: list[tuple[int, str, Ack]] = []
+        self.slices: list[tuple[int, str, int, bytes]] = []
+        self.evaluations: list[tuple[int, str, Evaluation]] = []
+        self.blobs: dict[tuple[str, int], bytes] = {}
+        super().__init__(port)
+
+    def _sort(self, channel: object, payload: bytes) -> None:
+        match channel:
+            case RoundChannel() if payload:
+                self.rounds.append(decode(Round, payload))
+            case JobStatusChannel() if payload:
+                self.jobs.append(decode(JobStatus, payload))
+            case AckChannel(_, number, device):
+                self.acks.append((number, device, decode(Ack, payload)))
+            case UpdateChannel(_, number, _, device, place):
+                self.slices.append((number, device, place, payload))
+            case EvaluationChannel(_, number, device):
+                self.evaluations.append((number, device, decode(Evaluation, payload)))
+            case BlobChannel(sha256, _, chunk) if payload:
+                self.blobs[sha256, chunk] = payload
+            case _:
+                super()._sort(channel, payload)
+
+    def start_job(self, tree: dict[str, Any]) -> JobSpec:
+        """Publish a job as `selvedge fl start` does."""
+        spec, payload, blobs = resolve(tree, FILES.__getitem__)
+        for ref, data in blobs.items():
+            for place, chunk in blob_chunks(ref, data):
+                self._retain(place, chunk)
+        self._retain(JobControlChannel(spec.id), encode_json({"wanted": "run"}))
+        self._retain(JobSpecChannel(spec.id), payload)
+        return spec
+
+    def withdraw(self, job: str) -> None:
+        """Clear a job's document."""
+        self._retain(JobSpecChannel(job), b"")
+
+    def blob(self, ref: BlobRef) -> bytes:
+        """A file, from its chunks."""
+        return b"".join(self.blobs[ref.sha256, chunk] for chunk in range(ref.chunks))
+
+    def is_over(self) -> bool:
+        """Whether the job is done."""
+        return bool(self.jobs) and self.jobs[-1].state == "done"
+
+    def learning(self, device: str, job: str = "digits") -> Any:
+        """Where a device says that it stands."""
+        status = self.status(device)
+        return (status.learning or {}).get(job) if status else None
+
+    def stands(self, device: str, *states: str, job: str = "digits") -> bool:
+        """Whether a device says that it stands in one of these states."""
+        told = self.learning(device, job)
+        return told is not None and told.state in states
+
+    def _retain(self, channel: Channel, payload: bytes) -> None:
+        self.client.publish(TOPICS.topic(channel), payload, retain=True)
