@@ -2,7 +2,12 @@
 
 from hypothesis import settings
 
-pytest_plugins = ["tests.support.brokers", "tests.support.agents", "tests.support.children"]
+pytest_plugins = [
+    "tests.support.brokers",
+    "tests.support.agents",
+    "tests.support.children",
+    "tests.support.service_machine",
+]
 
 # A busy machine is no fault, and what ran green runs green again; the campaign looks for more.
 settings.register_profile("selvedge", deadline=None, derandomize=True)

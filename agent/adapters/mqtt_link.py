@@ -49,6 +49,12 @@ MAX_PACKET_BYTES = 320 * 1024
 
 SESSION_TAKEN_OVER = 0x8E
 UNSUPPORTED_PROTOCOL = 0x84
+CERT_NOT_YET_VALID = 9
+"""X509_V_ERR_CERT_NOT_YET_VALID of OpenSSL: what a Pi finds that starts in 1970."""
+
+EARLY_ATTEMPT = 2
+"""The clock may be set any moment, and a fleet's clocks are not set in the same one: at most 8 s."""
+
 DEFAULT_PORTS = {"mqtt": 1883, "mqtts": 8883}
 
 
@@ -82,7 +88,7 @@ class MqttLink:
         self._sent_lock = threading.Lock()
         self._lost = threading.Event()
         self._stopping = threading.Event()
-        self._accepted = self._ever_accepted = False
+        self._accepted = self._ever_accepted = self._is_too_early = False
         self._reason = ""
         self._client = self._new_client()
         self._thread = threading.Thread(target=self._run, name="mqtt-link", daemon=True)
@@ -175,7 +181,7 @@ class MqttLink:
     def _run(self) -> None:
         attempt = 0
         while not self._stopping.is_set():
-            self._accepted, self._reason = False, ""
+            self._accepted, self._is_too_early, self._reason = False, False, ""
             self._lost.clear()
             began_at = time.monotonic()
             self._connect_once()
@@ -185,6 +191,8 @@ class MqttLink:
             self._notify(LinkDown(self._reason or "the connection was closed"))
             if self._accepted and time.monotonic() - began_at > STEADY_S:
                 attempt = 0
+            if self._is_too_early:
+                attempt = min(attempt, EARLY_ATTEMPT)
             wait_s = self._backoff.wait_s(attempt, random.random)
             log.debug("next attempt in %.1f s", wait_s)
             attempt += 1
@@ -205,6 +213,11 @@ class MqttLink:
             self._client.connect(
                 host, port, self._config.keepalive_s, clean_start=clean, properties=properties
             )
+        except ssl.SSLCertVerificationError as error:
+            self._is_too_early = error.verify_code == CERT_NOT_YET_VALID
+            waits = "; waiting for the clock to be set" if self._is_too_early else ""
+            self._reason = f"{host}:{port}: certificate refused: {error.verify_message}{waits}"
+            return
         except (OSError, ValueError, ssl.SSLError) as error:
             self._reason = f"{host}:{port}: {error}"
             return

@@ -1,29 +1,25 @@
 """What the facts mean. A new check is one function, added to `CHECKS`."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Literal
 
+from agent.doctor.checks_of_service import (
+    check_broker,
+    check_configuration,
+    check_service,
+    check_service_groups,
+    groups_of_inputs,
+)
 from agent.doctor.facts import Facts, Library
+from agent.doctor.finding import Finding
 
 MIB = 1024 * 1024
 SUPPORTED = ((3, 11), (3, 13))
-GROUP_OF = {"v4l2": "video", "picamera2": "video", "alsa": "audio", "serial": "dialout"}
+NEVER_SET_S = 1_700_000_000
+"""A clock before November 2023 was never set."""
 
-
-@dataclass(frozen=True)
-class Finding:
-    """One line.
-
-    Attributes:
-        level: `warn` limits what can be done, `problem` keeps the agent from its work.
-        remedy: what to do; empty if there is nothing to do.
-    """
-
-    check: str
-    level: Literal["ok", "warn", "problem"]
-    text: str
-    remedy: str = ""
+SIMD = {"x86_64": "sse4_1", "aarch64": "asimd", "armv7l": "neon"}
+"""The kernel's name of what tflite and fast wasm modules compute with."""
 
 
 def check_python(facts: Facts) -> Iterator[Finding]:
@@ -50,6 +46,19 @@ def check_system(facts: Facts) -> Iterator[Finding]:
         yield Finding("system", "warn", text, remedy)
     else:
         yield Finding("system", "ok", text)
+
+
+def check_simd(facts: Facts) -> Iterator[Finding]:
+    """Instructions for several numbers at once."""
+    name, features = SIMD.get(facts.system.machine), facts.system.features
+    if name is None or features is None:
+        return
+    if name in features:
+        yield Finding("simd", "ok", name)
+    else:
+        text = f"the processor has no {name}: tflite and modules with SIMD may fail"
+        remedy = 'selvedge convert --target scalar, with runtime = "wasm3"'
+        yield Finding("simd", "problem", text, remedy)
 
 
 def check_memory(facts: Facts) -> Iterator[Finding]:
@@ -88,6 +97,10 @@ def check_state(facts: Facts) -> Iterator[Finding]:
     room = f"{state.path}: {state.free_bytes // MIB} MB free"
     if state.problem is not None:
         remedy = "choose another with --state DIR, or give this user the right to write it"
+        if state.is_read_only:
+            remedy = "dmesg tells whether the card failed; check it, and mount it for writing again"
+        elif state.free_bytes < MIB:
+            remedy = "make room; results that wait for the broker may take 32 MB"
         yield Finding("state folder", "problem", f"{state.path}: {state.problem}", remedy)
     elif state.free_bytes < 64 * MIB:
         remedy = "make room; results that wait for the broker may take 32 MB"
@@ -98,7 +111,12 @@ def check_state(facts: Facts) -> Iterator[Finding]:
 
 def check_clock(facts: Facts) -> Iterator[Finding]:
     """A clock that is set from the network."""
-    if facts.system.clock_is_synced:
+    if facts.system.unix_s < NEVER_SET_S:
+        days = facts.system.unix_s // 86_400 + 1
+        text = f"was never set: it says day {days} of 1970"
+        remedy = "sudo timedatectl set-ntp true; until then no certificate is valid"
+        yield Finding("clock", "problem", text, remedy)
+    elif facts.system.clock_is_synced:
         yield Finding("clock", "ok", "set from a time source")
     else:
         remedy = "sudo timedatectl set-ntp true; until then results say that their time is unsure"
@@ -148,18 +166,6 @@ def check_brokers(facts: Facts) -> Iterator[Finding]:
         yield Finding("broker program", "warn", "none; only a broker elsewhere can be used", remedy)
 
 
-def check_broker(facts: Facts) -> Iterator[Finding]:
-    """The broker that was named accepts this machine."""
-    answer = facts.broker
-    if answer is None:
-        return
-    if answer.problem is None:
-        yield Finding("broker", "ok", f"{answer.url} accepted in {answer.milliseconds} ms")
-    else:
-        remedy = "check address, port, certificates and password"
-        yield Finding("broker", "problem", f"{answer.url}: {answer.problem}", remedy)
-
-
 def check_inputs(facts: Facts) -> Iterator[Finding]:
     """Every input that the machine has, and why it cannot be opened."""
     for found in facts.inputs:
@@ -179,8 +185,7 @@ def check_groups(facts: Facts) -> Iterator[Finding]:
     user = facts.user
     if user.is_root:
         return
-    needed = {GROUP_OF[found.kind] for found in facts.inputs if found.kind in GROUP_OF}
-    for group in sorted(needed):
+    for group in groups_of_inputs(facts):
         if group in user.groups:
             yield Finding("group", "ok", f"{user.name} is in {group}")
         else:
@@ -191,15 +196,19 @@ def check_groups(facts: Facts) -> Iterator[Finding]:
 CHECKS: tuple[Callable[[Facts], Iterator[Finding]], ...] = (
     check_python,
     check_system,
+    check_simd,
     check_memory,
     check_camera_memory,
     check_state,
     check_clock,
     check_runtimes,
     check_brokers,
-    check_broker,
     check_inputs,
     check_groups,
+    check_service,
+    check_service_groups,
+    check_configuration,
+    check_broker,
 )
 
 

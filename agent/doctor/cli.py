@@ -4,18 +4,33 @@ import argparse
 from dataclasses import asdict
 
 from agent.adapters.config_files import state_folder
+from agent.config.device import DeviceConfig
+from agent.doctor.adapters.configured import credentials_of, password_of, read_configuration
 from agent.doctor.adapters.inputs import read_inputs
 from agent.doctor.adapters.machine import read_folder, read_memory, read_system, read_user
 from agent.doctor.adapters.programs import installed_version, read_brokers, read_libraries
-from agent.doctor.checks import Finding, examine, usable
-from agent.doctor.facts import Facts
+from agent.doctor.adapters.service import read_service
+from agent.doctor.checks import examine, usable
+from agent.doctor.facts import BrokerAnswer, Facts
+from agent.doctor.finding import Finding
 from broker.contract.exit_code import ExitCode
 from broker.contract.outcome import Outcome
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Describe the options."""
-    parser.add_argument("--broker", metavar="URL", help="also connect to mqtt://host[:port]")
+    parser.add_argument(
+        "--config",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="a file of the agent's configuration; /etc/selvedge/*.toml if left out",
+    )
+    parser.add_argument(
+        "--broker",
+        metavar="URL",
+        help="connect to mqtt://host[:port]; the one configured if left out",
+    )
     parser.add_argument("--ca", metavar="FILE", help="certificate of the broker's authority")
     parser.add_argument("--cert", metavar="FILE", help="this device's certificate")
     parser.add_argument("--key", metavar="FILE", help="its private key")
@@ -44,23 +59,36 @@ def run(arguments: argparse.Namespace) -> Outcome:
 
 def gather(arguments: argparse.Namespace) -> Facts:
     """Look at everything that the checks ask for."""
-    answer = None
-    if arguments.broker is not None:
-        from agent.doctor.adapters.broker_probe import ask_broker
-
-        answer = ask_broker(
-            arguments.broker, ca=arguments.ca, cert=arguments.cert, key=arguments.key
-        )
+    configuration, config = read_configuration(arguments.config)
+    asked = arguments.state or (config.state_dir if config else None)
     return Facts(
         system=read_system(),
         memory=read_memory(),
-        state=read_folder(state_folder(arguments.state)),
+        state=read_folder(state_folder(asked)),
         libraries=read_libraries(),
         numpy=installed_version("numpy"),
         brokers=read_brokers(),
         inputs=read_inputs(arguments.python),
         user=read_user(),
-        broker=answer,
+        broker=_ask_broker(arguments, config),
+        configuration=configuration,
+        service=read_service(),
+    )
+
+
+def _ask_broker(arguments: argparse.Namespace, config: DeviceConfig | None) -> BrokerAnswer | None:
+    from agent.doctor.adapters.broker_probe import ask_broker
+
+    named = {name: getattr(arguments, name) for name in ("ca", "cert", "key")}
+    if arguments.broker is not None:
+        return ask_broker(arguments.broker, **named)
+    if config is None:
+        return None
+    configured = credentials_of(config.broker)
+    return ask_broker(
+        config.broker.url,
+        **{name: value or configured[name] for name, value in named.items()},
+        password=password_of(config.broker),
     )
 
 

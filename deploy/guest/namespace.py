@@ -10,6 +10,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
 from deploy.package.errors import PackageError
@@ -18,6 +19,8 @@ INNER = Path(__file__).with_name("inner.sh")
 UNIFIED = Path("/sys/fs/cgroup/unified")
 NAMESPACES = ("--pid", "--mount", "--fork", "--cgroup", "--net", "--uts", "--ipc")
 START_S = 30.0
+
+_numbers = count()
 
 
 class NamespaceMachine:
@@ -52,11 +55,11 @@ def running(root: Path) -> Iterator[NamespaceMachine]:
         PackageError: it does not come up.
     """
     unified = UNIFIED if UNIFIED.is_dir() else Path("/sys/fs/cgroup")
-    group = unified / f"selvedge-{os.getpid()}"
-    groups = [group, group / "in"]
+    name = f"selvedge-{os.getpid()}-{next(_numbers)}"
+    groups = [unified / name, unified / name / "in"]
     v1 = Path("/sys/fs/cgroup/systemd")
     if v1.is_dir():
-        groups.append(v1 / f"selvedge-{os.getpid()}")
+        groups.append(v1 / name)
     for each in groups:
         each.mkdir(exist_ok=True)
     joins = [f"echo $$ >{each}/cgroup.procs" for each in groups[1:]]

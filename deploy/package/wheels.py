@@ -1,6 +1,7 @@
 """The Python part of a package: our wheel, and those of others for the machine it is made for."""
 
 import sys
+import tempfile
 import tomllib
 from pathlib import Path
 
@@ -69,9 +70,12 @@ def own_wheel(cache: Path) -> Path:
     folder = cache / "own"
     for old in folder.glob("*.whl"):
         old.unlink()
-    run(
-        [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", str(folder), str(ROOT)]
-    )
+    words = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", str(folder)]
+    with tempfile.TemporaryDirectory() as scratch:
+        # In the tree, files of an earlier build that are no longer sources would come along.
+        settings = Path(scratch) / "settings.cfg"
+        settings.write_text(f"[build]\nbuild_base={scratch}/build\n")
+        run([*words, str(ROOT)], environment={"DIST_EXTRA_CONFIG": str(settings)})
     found = sorted(folder.glob("selvedge-*.whl"))
     if len(found) != 1:
         raise PackageError(f"one wheel was expected in {folder}, found {len(found)}")

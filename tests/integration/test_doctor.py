@@ -15,6 +15,7 @@ from agent.doctor import cli
 from agent.doctor.adapters import programs
 from agent.doctor.adapters.broker_probe import ask_broker
 from agent.doctor.adapters.machine import read_folder, read_memory, read_system, read_user
+from agent.doctor.facts import Refusal
 from agent.errors import ConfigError
 from broker.contract.exit_code import ExitCode
 
@@ -132,7 +133,13 @@ def test_nobody_there():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         answer = ask_broker(f"mqtt://127.0.0.1:{probe.getsockname()[1]}")
-    assert answer.problem == "Connection refused"
+    assert (answer.problem, answer.refusal) == ("Connection refused", Refusal.NOBODY)
+    assert ask_broker("mqtt://no-such-name.invalid").refusal == Refusal.NAME
+
+
+def test_a_broker_without_tls(mosquitto):
+    port = mosquitto("allow_anonymous true")
+    assert ask_broker(f"mqtts://127.0.0.1:{port}").refusal == Refusal.NO_TLS
 
 
 @pytest.mark.parametrize(
@@ -168,5 +175,6 @@ def test_what_is_no_url(url):
 
 
 def test_certificates_that_cannot_be_read(tmp_path):
-    with pytest.raises(ConfigError, match="--ca"):
-        ask_broker("mqtts://127.0.0.1:1", ca=str(tmp_path / "nothing"))
+    answer = ask_broker("mqtts://127.0.0.1:1", ca=str(tmp_path / "nothing"))
+    assert answer.refusal == Refusal.UNREADABLE
+    assert "No such file" in answer.problem

@@ -4,15 +4,33 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from agent.doctor.checks import CHECKS, Finding, examine, usable
-from agent.doctor.facts import BrokerAnswer, Facts, Folder, Library, Memory, System, User
+from agent.doctor.checks import CHECKS, examine, usable
+from agent.doctor.checks_of_service import REMEDIES
+from agent.doctor.facts import (
+    BrokerAnswer,
+    Configuration,
+    Facts,
+    Folder,
+    Lack,
+    Library,
+    Memory,
+    Refusal,
+    Service,
+    System,
+    User,
+)
+from agent.doctor.finding import Finding
 from agent.sources.protocol import Found
 
 MIB = 1024 * 1024
 LITERT = Library("tflite", "ai_edge_litert", "2.3.0", "install it")
 OLD = Library("tflite", "tflite_runtime", None, "install it")
 PI = Facts(
-    system=System((3, 13, 1), "Debian GNU/Linux 13 (trixie)", "aarch64", 64, True),
+    system=System(
+        *((3, 13, 1), "Debian GNU/Linux 13 (trixie)", "aarch64", 64, True),
+        unix_s=1_800_000_000,
+        features=frozenset({"fp", "asimd", "crc32"}),
+    ),
     memory=Memory(8000 * MIB, 7000 * MIB, 64 * MIB, 50 * MIB),
     state=Folder("/var/lib/selvedge", False, None, 9000 * MIB),
     libraries=(LITERT, OLD),
@@ -21,6 +39,8 @@ PI = Facts(
     inputs=(Found("picamera2", "0", "imx708"),),
     user=User("pi", False, frozenset({"pi", "video"})),
     broker=None,
+    configuration=Configuration(("/etc/selvedge/agent.toml",), None, ()),
+    service=Service("selvedge-agent", "active", "success", frozenset({"video", "dialout"})),
 )
 
 
@@ -50,6 +70,15 @@ def state(**changes):
     return {"state": replace(PI.state, **changes)}
 
 
+def service(**changes):
+    return {"service": replace(PI.service, **changes)}
+
+
+def configured(**changes):
+    return {"configuration": replace(PI.configuration, **changes)}
+
+
+LACK = Lack("mcus.m.port", "is not there", "plug it in")
 REFUSED = BrokerAnswer("mqtt://x", 3, "Connection refused")
 NO_RUNTIME = {"libraries": (replace(LITERT, version=None), OLD)}
 NO_GROUPS = {"user": replace(PI.user, groups=frozenset())}
@@ -63,6 +92,14 @@ NO_GROUPS = {"user": replace(PI.user, groups=frozenset())}
         (system(machine="armv6l", pointer_bits=32), "system", "problem", "Pi 3"),
         (system(machine="armv7l", pointer_bits=32), "system", "warn", "64-bit"),
         (system(clock_is_synced=False), "clock", "warn", "timedatectl"),
+        (system(features=frozenset({"fp"})), "simd", "problem", "--target scalar"),
+        (system(unix_s=90_000), "clock", "problem", "day 2 of 1970"),
+        (state(problem="Read-only", is_read_only=True), "state folder", "problem", "dmesg"),
+        (service(state="failed", result="exit-code"), "service", "problem", "journalctl"),
+        (service(state="inactive"), "service", "warn", "enable --now"),
+        (service(groups=frozenset()), "group", "problem", "dpkg-reconfigure"),
+        (configured(problem="x.toml: broker.url: no URL"), "configuration", "problem", "mend"),
+        (configured(lacks=(LACK,)), "configuration", "problem", "mcus.m.port: is not there — plug"),
         (memory(60), "memory", "problem", "60 of 8000"),
         (memory(120), "memory", "warn", "one pipeline"),
         (state(problem="Read-only file system"), "state folder", "problem", "Read-only"),
@@ -76,8 +113,9 @@ NO_GROUPS = {"user": replace(PI.user, groups=frozenset())}
     ],
 )
 def test_what_is_wrong_is_named_with_its_remedy(change, check, level, words):
-    finding = the(replace(PI, **change), check)
-    assert finding.level == level
+    finding = next(
+        finding for finding in findings(replace(PI, **change), check) if finding.level == level
+    )
     assert words in f"{finding.text} — {finding.remedy}"
 
 
@@ -122,6 +160,18 @@ def test_inputs_that_cannot_be_opened():
     )
 
 
+@pytest.mark.parametrize("refusal", Refusal)
+def test_each_refusal_has_a_remedy_of_its_own(refusal):
+    answer = BrokerAnswer("mqtts://x", 3, "no", refusal)
+    assert the(replace(PI, broker=answer), "broker").remedy == REMEDIES[refusal]
+    assert len(set(REMEDIES.values())) == len(Refusal)
+
+
+def test_a_processor_that_does_not_tell_is_not_blamed():
+    for change in (system(features=None), system(machine="riscv64")):
+        assert findings(replace(PI, **change), "simd") == []
+
+
 def test_root_needs_no_groups():
     root = replace(PI, user=User("root", True, frozenset({"root"})))
     assert findings(root, "group") == []
@@ -131,12 +181,12 @@ def test_root_needs_no_groups():
 def test_every_finding_is_one_line_and_every_level_but_ok_has_a_remedy(data):
     broken = {}
     for field in fields(Facts):
-        kind = {"broker": BrokerAnswer | None}.get(field.name, field.type)
+        kind = field.type
         if data.draw(st.booleans()):
             broken[field.name] = data.draw(st.from_type(kind))
     for finding in examine(replace(PI, **broken)):
         assert finding.level in ("ok", "warn", "problem")
-        if finding.level != "ok" and finding.check not in ("input", "runtime"):
+        if finding.level != "ok" and finding.check not in ("input", "runtime", "configuration"):
             assert finding.remedy
 
 

@@ -1,5 +1,6 @@
 """The system, its memory, the state folder and who asks."""
 
+import errno
 import grp
 import os
 import platform
@@ -8,6 +9,7 @@ import shutil
 import struct
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from agent.adapters.machine import clock_is_synced
@@ -26,7 +28,22 @@ def read_system() -> System:
         machine=platform.machine(),
         pointer_bits=struct.calcsize("P") * 8,
         clock_is_synced=clock_is_synced(),
+        unix_s=max(0, int(time.time())),
+        features=read_features(),
     )
+
+
+def read_features(path: Path = Path("/proc/cpuinfo")) -> frozenset[str] | None:
+    """Read the features of the first processor that names any; None if none does."""
+    try:
+        lines = path.read_text("ascii", "replace").splitlines()
+    except OSError:
+        return None
+    for line in lines:
+        name, _, words = line.partition(":")
+        if name.strip() in ("flags", "Features"):
+            return frozenset(words.split())
+    return None
 
 
 def read_memory(path: Path = Path("/proc/meminfo")) -> Memory:
@@ -53,7 +70,7 @@ def read_folder(path: Path) -> Folder:
     there = path.absolute()
     while not there.exists() and there != there.parent:
         there = there.parent
-    problem, free_bytes = None, 0
+    problem, free_bytes, is_read_only = None, 0, False
     try:
         free_bytes = shutil.disk_usage(there).free
         with tempfile.TemporaryFile(dir=there) as file:
@@ -62,7 +79,8 @@ def read_folder(path: Path) -> Folder:
             os.fsync(file.fileno())
     except OSError as error:
         problem = error.strerror or str(error)
-    return Folder(str(path), not path.exists(), problem, free_bytes)
+        is_read_only = error.errno == errno.EROFS
+    return Folder(str(path), not path.exists(), problem, free_bytes, is_read_only)
 
 
 def read_user() -> User:

@@ -1,0 +1,118 @@
+"""The package on both releases of Debian: what is in it, and how it comes, changes and goes."""
+
+import gzip
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from broker.contract.version import VERSION
+from deploy.guest.namespace import NamespaceMachine
+from deploy.package.control import package_version
+from deploy.package.targets import SUITES, Suite
+from tests.support.service_machine import (
+    RUNTIMES,
+    Workshop,
+    eventually,
+    hear,
+    install,
+    journal,
+    needs_root,
+    of_unit,
+    packed,
+    serving,
+    unpacked,
+)
+
+NEWER = "99.0"
+
+pytestmark = needs_root
+
+
+@pytest.fixture(scope="module", params=SUITES.values(), ids=SUITES)
+def suite(request: pytest.FixtureRequest) -> Suite:
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def machine(
+    suite: Suite, workshop: Workshop, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[NamespaceMachine]:
+    with serving(workshop, suite.name, tmp_path_factory.mktemp("machine")) as machine:
+        yield machine
+
+
+def is_active(machine: NamespaceMachine) -> bool:
+    return eventually(lambda: of_unit(machine, "ActiveState") == "active", 30)
+
+
+def test_it_serves_under_every_runtime(machine: NamespaceMachine, suite: Suite) -> None:
+    assert {result["runtime"] for result in hear(machine, *RUNTIMES)} == set(RUNTIMES)
+    told = machine.run("/opt/selvedge/bin/python3", "-c", "import sys; print(sys.version)")
+    assert told.stdout.startswith(f"{suite.python}.")
+
+
+def test_what_lies_where(machine: NamespaceMachine, suite: Suite) -> None:
+    assert machine.run("selvedge", "--version").stdout.split()[-1] == VERSION
+    page = gzip.decompress((machine.root / "usr/share/man/man1/selvedge.1.gz").read_bytes())
+    assert b".SS selvedge doctor" in page
+    completed = machine.run(
+        *("bash", "-c"),
+        ". /usr/share/bash-completion/completions/selvedge; COMP_WORDS=(selvedge doc) COMP_CWORD=1;"
+        "_selvedge; echo ${COMPREPLY[*]}",
+    )
+    assert completed.stdout.strip() == "doctor", completed.stderr
+    site = machine.root / f"opt/selvedge/lib/python{suite.python}/site-packages"
+    tag = f"cpython-{suite.python.replace('.', '')}"
+    for name in ("agent/__pycache__/app", "paho/mqtt/__pycache__/client"):
+        assert (site / f"{name}.{tag}.pyc").exists()
+    assert (machine.root / "lib/udev/rules.d/60-selvedge.rules").exists()
+    assert (machine.root / "etc/selvedge/credentials").stat().st_mode & 0o777 == 0o700
+    assert machine.run("dpkg", "--verify", "selvedge").stdout.split() == [
+        *("??5??????", "c", "/etc/selvedge/agent.toml")
+    ]
+
+
+def test_it_is_upgraded_not_downgraded_removed_and_purged(
+    machine: NamespaceMachine, suite: Suite, workshop: Workshop, tmp_path: Path
+) -> None:
+    package = workshop.package(suite.name)
+    present, next_one = (package_version(each, suite) for each in (VERSION, NEWER))
+    # The same files under another number: what counts here are the scripts.
+    folder = unpacked(package, tmp_path / "unpacked")
+    for name in ("control", "preinst"):
+        text = (folder / "DEBIAN" / name).read_text()
+        (folder / "DEBIAN" / name).write_text(text.replace(present, next_one))
+    newer = packed(folder, tmp_path / f"selvedge_{NEWER}_amd64.deb")
+    kept = machine.root / "var/lib/private/selvedge/kept"
+    kept.write_text("state")
+    configured = (machine.root / "etc/selvedge/agent.toml").read_text()
+
+    install(machine, newer, "--force-confold")
+    assert kept.read_text() == "state"
+    assert (machine.root / "etc/selvedge/agent.toml").read_text() == configured
+    assert is_active(machine), journal(machine)
+
+    refused = machine.run("dpkg", "-i", "--force-depends", f"/root/{package.name}")
+    assert refused.returncode != 0
+    assert f"{next_one} is installed" in refused.stderr
+    assert next_one in machine.run("dpkg", "-s", "selvedge").stdout
+    assert is_active(machine), journal(machine)
+
+    removed = machine.run("dpkg", "--remove", "selvedge")
+    assert removed.returncode == 0, removed.stderr
+    assert not (machine.root / "opt/selvedge").exists()
+    assert machine.run("pgrep", "-f", "selvedge").stdout == ""
+    assert (machine.root / "etc/selvedge/agent.toml").read_text() == configured
+    assert kept.read_text() == "state"
+
+    machine.run("rm", "-f", f"/root/{package.name}", f"/root/{newer.name}")
+    purged = machine.run("dpkg", "--purge", "selvedge")
+    assert purged.returncode == 0, purged.stderr
+    left = machine.run("find", "/", "-xdev", "-name", "*selvedge*", "-not", "-path", "/proc/*")
+    strangers = [
+        line
+        for line in left.stdout.splitlines()
+        if not line.startswith(("/var/log", "/var/lib/dpkg/info", "/sys", "/run/log"))
+    ]
+    assert strangers == [], strangers
