@@ -36,11 +36,19 @@ if [ -z "$dry" ] && [ "$(id -u)" -ne 0 ]; then
     echo "install.sh: must be root: sudo $0" >&2
     exit 6
 fi
+if [ -e /var/lib/dpkg/info/selvedge.list ]; then
+    echo "install.sh: the package selvedge is installed: apt install or apt remove it" >&2
+    exit 6
+fi
 has_systemd=""
 [ -d /run/systemd/system ] && has_systemd=1
 
 if [ -n "$uninstall" ]; then
-    [ -z "$has_systemd" ] || run systemctl disable --now selvedge-agent.service selvedge-broker.service
+    if [ -n "$has_systemd" ]; then
+        for unit in agent broker; do
+            [ ! -e $units/selvedge-$unit.service ] || run systemctl disable --now selvedge-$unit.service
+        done
+    fi
     run rm -rf $home /usr/local/bin/selvedge $units/selvedge-agent.service $units/selvedge-broker.service \
         $units/selvedge-agent.service.d /etc/udev/rules.d/60-selvedge.rules
     if [ -n "$purge" ]; then
@@ -64,9 +72,10 @@ fi
     { echo "install.sh: no wheel: make wheel, or --wheel FILE" >&2; exit 4; }
 
 run python3 -m venv $home
-run $home/bin/pip install --quiet --upgrade "$wheel"
+run $home/bin/pip install --quiet --upgrade "$wheel" "cryptography>=42"
 run env CFLAGS=-Wno-error=incompatible-pointer-types $home/bin/pip install --quiet pywasm3==0.5.0 ||
     echo "install.sh: wasm3 cannot be built here (gcc and python3-dev are needed); going on with wasmtime" >&2
+run mkdir -p /usr/local/bin
 run ln -sf $home/bin/selvedge /usr/local/bin/selvedge
 run mkdir -p -m 755 /etc/selvedge
 run mkdir -p -m 700 /etc/selvedge/credentials
@@ -87,5 +96,6 @@ else
 fi
 if [ -n "$has_systemd" ]; then
     run systemctl daemon-reload
-    run systemctl enable --now selvedge-agent.service
+    run systemctl enable selvedge-agent.service
+    run systemctl restart selvedge-agent.service
 fi

@@ -21,5 +21,10 @@ mount -t devpts -o newinstance,ptmxmode=666 devpts "$ROOT/dev/pts"
 ln -s pts/ptmx "$ROOT/dev/ptmx"
 ln -s /proc/self/fd "$ROOT/dev/fd"
 ip link set lo up
-exec env -i container=ns PATH=/usr/sbin:/usr/bin TERM=dumb \
-    chroot "$ROOT" /usr/lib/systemd/systemd --log-target=journal
+# Not chroot: the kernel makes no user namespaces (PrivateUsers=) for who is in one.
+cd "$ROOT"
+mkdir -p .machine
+pivot_root . .machine
+exec env -i container=ns PATH=/usr/sbin:/usr/bin TERM=dumb sh -c \
+    'umount -l /.machine && rmdir /.machine && exec /usr/lib/systemd/systemd --log-target=journal' \
+    <dev/null >dev/null 2>&1

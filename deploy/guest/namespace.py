@@ -39,7 +39,7 @@ class NamespaceMachine:
         """Run a program in it as root."""
         words = ["nsenter", "-t", str(self.pid), *("-m", "-p", "-u", "-i", "-n", "-C", "-r", "-w")]
         return subprocess.run(
-            [*words, "env", "-i", "PATH=/usr/sbin:/usr/bin", *command],
+            [*words, "env", "-i", "PATH=/usr/local/bin:/usr/sbin:/usr/bin", *command],
             check=False,
             capture_output=True,
             text=True,

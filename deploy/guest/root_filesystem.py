@@ -29,7 +29,7 @@ ESSENTIAL = (
 SYSTEM = (
     *("systemd", "systemd-sysv", "udev", "kmod", "dbus", "python3", "iproute2", "passwd"),
     *("libpam-systemd", "mosquitto", "procps", "adduser", "libstdc++6"),
-    *("python3-venv", "libfaketime"),
+    "python3-venv",
 )
 LEFT_OUT = ("doc", "man", "locale", "info", "bash-completion", "zsh")
 MASKED = (

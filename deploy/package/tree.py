@@ -32,8 +32,7 @@ def build(root: Path, suite: Suite, architecture: Architecture, wheel: Path, cac
     site.mkdir(parents=True)
     wheels.install(suite, architecture, wheel, site)
     wasm3.install(suite, architecture, site, cache)
-    for name in NOT_WANTED:
-        shutil.rmtree(site / name, ignore_errors=True)
+    _forget_the_builder(site)
     _write_venv(root / HOME, suite)
     link = root / "usr/bin/selvedge"
     link.parent.mkdir(parents=True)
@@ -46,6 +45,19 @@ def build(root: Path, suite: Suite, architecture: Architecture, wheel: Path, cac
     _write(root / "usr/share/man/man1/selvedge.1.gz", man.compressed())
     _write(root / "usr/share/bash-completion/completions/selvedge", completion.script().encode())
     _write(root / "usr/share/doc/selvedge/copyright", (DEPLOY.parent / "LICENSE").read_bytes())
+
+
+def _forget_the_builder(site: Path) -> None:
+    """Take away what names the interpreter and the folders that pip ran with."""
+    for name in NOT_WANTED:
+        shutil.rmtree(site / name, ignore_errors=True)
+    for about in site.glob("*.dist-info"):
+        (about / "direct_url.json").unlink(missing_ok=True)
+        record = about / "RECORD"
+        if record.exists():
+            lines = record.read_text().splitlines(keepends=True)
+            gone = ("../", *(f"{name}/" for name in NOT_WANTED), f"{about.name}/direct_url.json")
+            record.write_text("".join(line for line in lines if not line.startswith(gone)))
 
 
 def _write_venv(home: Path, suite: Suite) -> None:

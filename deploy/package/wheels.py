@@ -3,6 +3,7 @@
 import sys
 import tempfile
 import tomllib
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -23,14 +24,30 @@ def install(suite: Suite, architecture: Architecture, wheel: Path, site: Path) -
         PackageError: a wheel is not to be had for this machine.
     """
     wanted = [str(each) for each in requirements(suite, architecture)]
-    where = [
-        *("--target", str(site), "--implementation", "cp", "--python-version", suite.python),
-        *(f"--platform={tag}" for tag in platforms(suite, architecture)),
-    ]
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    pip += ["--no-compile", "--only-binary=:all:", "--no-warn-conflicts"]
-    run([*pip, *where, *wanted])
-    run([*pip, *where, "--no-deps", "--no-index", str(wheel)])
+    words = ["install", "--no-compile", "--no-warn-conflicts", "--target", str(site)]
+    _pip([*words, *_machine(suite, architecture), *wanted])
+    _pip([*words, *_machine(suite, architecture), "--no-deps", "--no-index", str(wheel)])
+
+
+def download(suite: Suite, architecture: Architecture, folder: Path) -> None:
+    """Fill a folder with the wheels of others, from which pip can install ours without a network.
+
+    Raises:
+        PackageError: a wheel is not to be had for this machine.
+    """
+    wanted = [str(each) for each in requirements(suite, architecture)]
+    _pip(["download", "--dest", str(folder), *_machine(suite, architecture), *wanted])
+
+
+def _machine(suite: Suite, architecture: Architecture) -> list[str]:
+    tags = [f"--platform={tag}" for tag in platforms(suite, architecture)]
+    return ["--implementation", "cp", "--python-version", suite.python, *tags]
+
+
+def _pip(words: list[str]) -> None:
+    command, *rest = words
+    pip = [sys.executable, "-m", "pip", command, "--quiet", "--disable-pip-version-check"]
+    run([*pip, "--only-binary=:all:", *rest])
 
 
 def requirements(suite: Suite, architecture: Architecture) -> list[Requirement]:
@@ -71,6 +88,8 @@ def own_wheel(cache: Path) -> Path:
     for old in folder.glob("*.whl"):
         old.unlink()
     words = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", str(folder)]
+    if _can_build_here():
+        words.append("--no-build-isolation")  # else 20,000 files of the compiler are unpacked anew
     with tempfile.TemporaryDirectory() as scratch:
         # In the tree, files of an earlier build that are no longer sources would come along.
         settings = Path(scratch) / "settings.cfg"
@@ -80,3 +99,12 @@ def own_wheel(cache: Path) -> Path:
     if len(found) != 1:
         raise PackageError(f"one wheel was expected in {folder}, found {len(found)}")
     return found[0]
+
+
+def _can_build_here() -> bool:
+    tree = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    needed = map(Requirement, tree["build-system"]["requires"])
+    try:
+        return all(each.specifier.contains(version(each.name)) for each in needed)
+    except PackageNotFoundError:
+        return False

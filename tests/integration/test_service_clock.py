@@ -2,6 +2,7 @@
 
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 from deploy.guest.namespace import NamespaceMachine
 from tests.support.service_machine import (
@@ -11,30 +12,26 @@ from tests.support.service_machine import (
     hear,
     journal,
     needs_root,
+    own_clock,
     without_drop_ins,
 )
 
-CLOCK = "srv/clock"
-SYNCED = "run/systemd/timesync/synchronized"
-FAKED = f"""\
-[Service]
-Environment=LD_PRELOAD=/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1
-Environment=FAKETIME_TIMESTAMP_FILE=/{CLOCK} FAKETIME_NO_CACHE=1 FAKETIME_DONT_FAKE_MONOTONIC=1
-"""
 YEAR_MS = 365 * 86_400_000
 
 pytestmark = needs_root
 
 
 def test_the_time_before_the_clock_was_set_is_told(machine: NamespaceMachine) -> None:
-    (machine.root / CLOCK).write_text("@1970-01-02 00:00:00\n")
-    drop_in(machine, "clock", FAKED)
+    settings = own_clock(machine, 86_400 - int(time.time()))
+    drop_in(machine, "clock", f"[Service]\nEnvironment={' '.join(settings)}\n")
     assert eventually(lambda: "waiting for the clock" in journal(machine), 30), journal(machine)
-    time.sleep(1)  # results for the outbox
-    (machine.root / CLOCK).write_text("+0\n")
-    machine.run("mkdir", "-p", "/run/systemd/timesync")
-    machine.run("touch", f"/{SYNCED}")
-    results = hear(machine, *RUNTIMES)
+    with ThreadPoolExecutor(1) as pool:
+        heard = pool.submit(hear, machine, *RUNTIMES)
+        assert eventually(lambda: machine.run("test", "-e", "/run/ear").returncode == 0, 30)
+        own_clock(machine, 0)
+        machine.run("mkdir", "-p", "/run/systemd/timesync")
+        machine.run("touch", "/run/systemd/timesync/synchronized")
+        results = heard.result()
     early = [result for result in results if result["time_ms"] < YEAR_MS]
     assert early, "nothing of 1970 arrived"
     assert not any(result["time_synced"] for result in early)

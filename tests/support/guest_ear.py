@@ -1,8 +1,12 @@
-"""Runs inside a guest: prints the results of pipelines as JSON lines until each has sent enough."""
+"""Runs inside a guest: prints the results of pipelines as JSON lines until each has sent enough.
+
+It listens once /run/ear is there.
+"""
 
 import json
 import sys
 from collections import Counter
+from pathlib import Path
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
@@ -23,5 +27,6 @@ client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="ear")
 client.tls_set(f"{folder}/ca.crt", f"{folder}/client.crt", f"{folder}/client.key")
 client.on_message = note
 client.on_connect = lambda client, *_: client.subscribe("selvedge/v1/devices/+/results/#", 1)
+client.on_subscribe = lambda *_: Path("/run/ear").touch()
 client.connect("localhost", int(port))
 client.loop_forever()

@@ -22,7 +22,7 @@ from deploy.guest.copies import copied
 from deploy.guest.namespace import NamespaceMachine, running
 from deploy.package.archive import build
 from deploy.package.targets import ARCHITECTURES, SUITES
-from deploy.package.wheels import ROOT, own_wheel
+from deploy.package.wheels import ROOT, download, own_wheel
 
 CACHE = ROOT / ".cache"
 ARCHITECTURE = ARCHITECTURES["amd64"]
@@ -54,6 +54,14 @@ class Workshop:
         if self._wheel is None:
             self._wheel = own_wheel(self._folder / "wheel")
         return self._wheel
+
+    def wheels(self, suite: str) -> Path:
+        """A folder with ours and all that it needs, for pip without a network."""
+        folder = self._folder / f"wheels-{suite}"
+        if not folder.exists():
+            download(SUITES[suite], ARCHITECTURE, folder)
+            shutil.copy(self.wheel(), folder)
+        return folder
 
     def package(self, suite: str) -> Path:
         """The package for a release of Debian."""
@@ -178,6 +186,20 @@ def hear(machine: NamespaceMachine, *runtimes: str) -> list[dict[str, Any]]:
     )
     assert heard.returncode == 0, heard.stderr + journal(machine)
     return [json.loads(line) for line in heard.stdout.splitlines()]
+
+
+def own_clock(machine: NamespaceMachine, offset_s: int) -> tuple[str, ...]:
+    """Settings under which programs in there see another time; call it again to set it anew.
+
+    The clock of the machine is everybody's, and so a namespace has none of its own.
+    """
+    library = machine.root / "srv/own_clock.so"
+    if not library.exists():
+        source = ROOT / "tests/support/own_clock.c"
+        words = ["cc", "-shared", "-fPIC", "-O1", "-Wall", "-Wextra", "-Werror"]
+        subprocess.run([*words, "-o", str(library), str(source)], check=True)
+    (machine.root / "srv/clock").write_text(f"{offset_s}\n")
+    return ("LD_PRELOAD=/srv/own_clock.so", "OWN_CLOCK=/srv/clock")
 
 
 def drop_in(machine: NamespaceMachine, name: str, text: str) -> None:
