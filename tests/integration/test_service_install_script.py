@@ -12,7 +12,6 @@ from deploy.package.wheels import ROOT
 from tests.support.service_machine import (
     Workshop,
     eventually,
-    install,
     journal,
     needs_root,
     of_unit,
@@ -84,12 +83,3 @@ def test_it_comes_and_goes(machine: NamespaceMachine, workshop: Workshop) -> Non
     assert told.returncode == 0, told.stderr
     assert not state.exists()
     assert not (machine.root / "etc/selvedge").exists()
-
-
-def test_it_leaves_the_package_alone(machine: NamespaceMachine, workshop: Workshop) -> None:
-    install(machine, workshop.package(SUITE))
-    for options in (("--uninstall",), ("--wheel", "/srv/wheels/none.whl")):
-        refused = script(machine, *options)
-        assert refused.returncode == 6
-        assert "the package selvedge is installed" in refused.stderr
-    assert (machine.root / "opt/selvedge").is_dir()

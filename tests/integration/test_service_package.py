@@ -1,6 +1,7 @@
 """The package on both releases of Debian: what is in it, and how it comes, changes and goes."""
 
 import gzip
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from broker.contract.version import VERSION
 from deploy.guest.namespace import NamespaceMachine
 from deploy.package.control import package_version
 from deploy.package.targets import SUITES, Suite
+from deploy.package.wheels import ROOT
 from tests.support.service_machine import (
     RUNTIMES,
     Workshop,
@@ -71,6 +73,16 @@ def test_what_lies_where(machine: NamespaceMachine, suite: Suite) -> None:
     assert machine.run("dpkg", "--verify", "selvedge").stdout.split() == [
         *("??5??????", "c", "/etc/selvedge/agent.toml")
     ]
+
+
+def test_the_script_for_systems_without_apt_leaves_it_alone(machine: NamespaceMachine) -> None:
+    shutil.copy(ROOT / "deploy/install.sh", machine.root / "root")
+    for options in ((), ("--uninstall",)):
+        refused = machine.run("sh", "/root/install.sh", *options)
+        assert refused.returncode == 6
+        assert "the package selvedge is installed" in refused.stderr
+    assert (machine.root / "opt/selvedge").is_dir()
+    (machine.root / "root/install.sh").unlink()
 
 
 def test_it_is_upgraded_not_downgraded_removed_and_purged(
