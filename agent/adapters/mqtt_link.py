@@ -53,7 +53,7 @@ CERT_NOT_YET_VALID = 9
 """X509_V_ERR_CERT_NOT_YET_VALID of OpenSSL: what a Pi finds that starts in 1970."""
 
 EARLY_ATTEMPT = 2
-"""The clock may be set any moment, and a fleet's clocks are not set in the same one: at most 8 s."""
+"""The clock may be set any moment, a fleet's not in the same one: at most 8 s."""
 
 DEFAULT_PORTS = {"mqtt": 1883, "mqtts": 8883}
 
