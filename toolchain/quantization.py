@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from toolchain.tflite.model import Quantization
 
 Floats = NDArray[np.floating]
+PROBABILITY = Quantization((1 / 256,), (-128,))
+"""What int8 softmax gives out under every TFLite runtime."""
 _MAX = 127
 
 

@@ -6,6 +6,8 @@ Everything between two commits becomes durable as one, or not at all.
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple, Protocol
 
+from broker.contract.blobs import BlobRef
+
 
 class Verdict(NamedTuple):
     """What became of a device's update; `folded` if the checkpoint of the sums has it."""
@@ -27,11 +29,13 @@ class Checkpoint(NamedTuple):
 
 
 class Judgement(NamedTuple):
-    """How a device found the round's model."""
+    """How a device found the round's model, and after the last round the job's first one."""
 
     examples: int
     loss: float
     correct: int
+    baseline_loss: float | None = None
+    baseline_correct: int | None = None
 
 
 class Store(Protocol):
@@ -51,6 +55,15 @@ class Store(Protocol):
 
     def vectors(self) -> dict[str, bytes]:
         """All vectors."""
+
+    def put_file(self, data: bytes) -> None:
+        """Keep a blob."""
+
+    def file(self, ref: BlobRef) -> bytes | None:
+        """A blob that is kept."""
+
+    def has_file(self, ref: BlobRef) -> bool:
+        """Whether a blob is kept."""
 
     def put_slice(self, device: str, number: int, examples: int, data: bytes) -> None:
         """Keep the codec's bytes of a slice."""
@@ -76,8 +89,8 @@ class Store(Protocol):
     def put_judgement(self, device: str, judgement: Judgement) -> None:
         """Keep the first judgement of a device."""
 
-    def judgements(self) -> list[Judgement]:
-        """All of this round."""
+    def judgements(self) -> dict[str, Judgement]:
+        """All of this round, by device in the order of their names."""
 
     def next_round(self) -> None:
         """Drop slices, verdicts, sums and judgements."""

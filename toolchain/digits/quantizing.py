@@ -22,8 +22,6 @@ from toolchain.tflite.writer import write
 
 PIXEL = Quantization((float(np.float32(1 / 255)),), (-128,))
 """A uint8 pixel p stands for p/255, and is the int8 value p − 128."""
-PROBABILITY = Quantization((1 / 256,), (-128,))
-"""What int8 softmax gives out under every TFLite runtime."""
 _POOL = Pool2D(Padding.VALID, stride_w=2, stride_h=2, filter_w=2, filter_h=2)
 _CONV = Conv2D(Padding.SAME, stride_w=1, stride_h=1, activation=Activation.RELU)
 
@@ -56,7 +54,7 @@ def _model(network: Network, calibration: NDArray[np.uint8]) -> Model:
         _activation("flat", (DENSE_INPUTS,), conv2),
         *_layer("dense", network.dense, network.bias3, conv2, by_channel=False),
         _activation("logits", (CLASSES,), logits),
-        _activation("probabilities", (CLASSES,), PROBABILITY),
+        _activation("probabilities", (CLASSES,), quantization.PROBABILITY),
     )
     operators = (
         Operator("CONV_2D", (0, 1, 2), (3,), 3, _CONV),

@@ -7,12 +7,14 @@ write. The file's lock is kept, so a second aggregator on the same state is refu
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
 
 from broker.aggregator.store import Checkpoint, Judgement, Verdict
+from broker.contract.blobs import BlobRef
 from broker.errors import ConfigError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 PART_BYTES = 2**16
 _SCHEMA = """
 CREATE TABLE journal (id INTEGER PRIMARY KEY, line BLOB NOT NULL);
@@ -30,6 +32,14 @@ CREATE TABLE judgements (
     device TEXT PRIMARY KEY, examples INTEGER NOT NULL, loss REAL NOT NULL, correct INTEGER NOT NULL
 );
 """
+_SINCE = {
+    2: """
+ALTER TABLE judgements ADD COLUMN baseline_loss REAL;
+ALTER TABLE judgements ADD COLUMN baseline_correct INTEGER;
+CREATE TABLE files (sha256 TEXT PRIMARY KEY, data BLOB NOT NULL)
+""",
+}
+"""What each version of the schema has beyond the one before."""
 NEXT_ROUND = (
     "DELETE FROM slices",
     "DELETE FROM verdicts",
@@ -58,14 +68,13 @@ class SqliteStore:
             self._db.execute("PRAGMA cache_size = -4096")
             self._db.execute("BEGIN EXCLUSIVE")
             version = self._db.execute("PRAGMA user_version").fetchone()[0]
-            if version == 0:
-                for statement in _SCHEMA.split(";"):
-                    self._db.execute(statement)
-                self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-            elif version != SCHEMA_VERSION:
-                raise ConfigError(
-                    f"{path}: was written by another version ({version}); move it away"
-                )
+            if version > SCHEMA_VERSION:
+                raise ConfigError(f"{path}: was written by a newer version; move it away")
+            steps = [] if version else [_SCHEMA]
+            steps += [text for since, text in _SINCE.items() if since > version]
+            for statement in ";".join(steps).split(";"):
+                self._db.execute(statement)
+            self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
             self._db.execute("COMMIT")
 
     def close(self) -> None:
@@ -94,6 +103,21 @@ class SqliteStore:
     def vectors(self) -> dict[str, bytes]:
         """All vectors."""
         return dict(self._read("SELECT name, data FROM vectors"))
+
+    def put_file(self, data: bytes) -> None:
+        """Keep a blob."""
+        text = "INSERT OR REPLACE INTO files VALUES (?, zeroblob(?))"
+        row = self._write(text, sha256(data).hexdigest(), len(data))
+        self._fill("files", "data", row, memoryview(data))
+
+    def file(self, ref: BlobRef) -> bytes | None:
+        """A blob."""
+        text = "SELECT data FROM files WHERE sha256 = ?"
+        return next((data for (data,) in self._read(text, ref.sha256)), None)
+
+    def has_file(self, ref: BlobRef) -> bool:
+        """Whether there is a blob."""
+        return bool(self._read("SELECT 1 FROM files WHERE sha256 = ?", ref.sha256))
 
     def put_slice(self, device: str, number: int, examples: int, data: bytes) -> None:
         """Keep a slice."""
@@ -154,12 +178,13 @@ class SqliteStore:
 
     def put_judgement(self, device: str, judgement: Judgement) -> None:
         """Keep a judgement."""
-        self._write("INSERT OR IGNORE INTO judgements VALUES (?, ?, ?, ?)", device, *judgement)
+        text = "INSERT OR IGNORE INTO judgements VALUES (?, ?, ?, ?, ?, ?)"
+        self._write(text, device, *judgement)
 
-    def judgements(self) -> list[Judgement]:
+    def judgements(self) -> dict[str, Judgement]:
         """All judgements."""
-        text = "SELECT examples, loss, correct FROM judgements ORDER BY device"
-        return [Judgement(*row) for row in self._read(text)]
+        rows = self._read("SELECT * FROM judgements ORDER BY device")
+        return {device: Judgement(*judgement) for device, *judgement in rows}
 
     def next_round(self) -> None:
         """Drop what concerns a round."""

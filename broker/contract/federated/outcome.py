@@ -31,6 +31,13 @@ class OutcomeSpec:
         ),
     ] = None
     golden: Annotated[int, Range(1, 64), Doc("samples of the calibration to ship as tests")] = 8
+    min_agreement: Annotated[
+        float,
+        Range(0, 1),
+        Doc(
+            "share of the calibration whose largest output quantization may not change, or no ship"
+        ),
+    ] = 0.9
 
 
 @dataclass(frozen=True)

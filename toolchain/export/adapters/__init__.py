@@ -1,0 +1,1 @@
+"""What runs models while they are exported."""
