@@ -9,25 +9,31 @@ from pathlib import Path
 import numpy as np
 
 from broker.aggregator.adapters.fetch import Fetch
+from broker.aggregator.adapters.fetching import Fetching
 from broker.aggregator.adapters.link import Link
 from broker.aggregator.adapters.state_lock import lock
 from broker.aggregator.adapters.store_sqlite import SqliteStore
+from broker.aggregator.exporting.adapters.process import ExportProcess
 from broker.aggregator.job.aggregation import Aggregation
 from broker.aggregator.job.check import check_runnable
-from broker.aggregator.job.words import Out, Say, Show, Withdraw
-from broker.contract import blob_download as d
-from broker.contract.blobs import blob_chunks
+from broker.aggregator.job.releasing import files_of
+from broker.aggregator.job.words import Out, Say, Show, Supersede, Withdraw, WithdrawFile
+from broker.contract.blobs import BlobRef, blob_chunks
+from broker.contract.bundle.manifest import read_manifest
 from broker.contract.channel import Channel
 from broker.contract.errors import MessageError, TopicError
 from broker.contract.federated.channels import (
     BlobChannel,
     EvaluationChannel,
     JobControlChannel,
+    JobFileChannel,
+    JobOutcomeChannel,
     JobSpecChannel,
     JobStatusChannel,
     UpdateChannel,
 )
 from broker.contract.federated.job import JobSpec, read_job
+from broker.contract.federated.outcome import JobOutcome
 from broker.contract.federated.round import Evaluation, JobControl, JobStatus
 from broker.contract.messages import decode, encode
 from broker.errors import BrokerError
@@ -40,7 +46,15 @@ SPEC = "spec"
 """The row in which a job's file keeps its document."""
 
 MAX_JOBS = 256
-HEARD = (JobSpecChannel, JobControlChannel, UpdateChannel, EvaluationChannel)
+HEARD = (
+    JobSpecChannel,
+    JobControlChannel,
+    JobOutcomeChannel,
+    UpdateChannel,
+    EvaluationChannel,
+)
+TO_BEGIN, TO_CLEAR = "begin", "clear"
+"""What a job wants a blob for."""
 
 
 class Aggregator:
@@ -57,11 +71,13 @@ class Aggregator:
         self._jobs: dict[str, Aggregation] = {}
         self._stores: dict[str, SqliteStore] = {}
         self._specs: dict[str, bytes] = {}
-        self._fetches: dict[str, Fetch] = {}
+        self._exports: dict[str, ExportProcess] = {}
+        self._outcomes: dict[str, JobOutcome] = {}
         self._lock = lock(state)
         for path in sorted(state.glob("*.sqlite")):
             self._take_up(path)
         self._link = Link(address, [self._topics.filter(kind) for kind in HEARD])
+        self._fetching = Fetching(self._link, self._topics)
 
     @property
     def jobs(self) -> list[str]:
@@ -76,16 +92,18 @@ class Aggregator:
                     self._up()
                 else:
                     self._receive(*message)
-            for fetch in self._fetches.values():
-                fetch.handle(d.Due(), _now_ms())
-            self._finish_fetches()
-            for job in self._jobs.values():
+            for (name, purpose), fetch in self._fetching.ended(_now_ms()):
+                self._fetched(name, purpose, fetch)
+            for name, job in self._jobs.items():
                 job.tick(_now_ms())
+                self._export(name, job)
                 for out in job.commit(_now_ms()):
-                    self._say(out)
+                    self._say(name, out)
 
     def close(self) -> None:
-        """Let go of the link and the files."""
+        """Let go of the link, the files and what is being made."""
+        for export in self._exports.values():
+            export.close()
         self._link.close()
         for store in self._stores.values():
             store.close()
@@ -102,11 +120,11 @@ class Aggregator:
     def _add(self, spec: JobSpec, payload: bytes, store: SqliteStore) -> None:
         self._specs[spec.id], self._stores[spec.id] = payload, store
         self._jobs[spec.id] = Aggregation(spec, store, secrets.token_bytes)
+        if spec.id in self._outcomes:
+            self._jobs[spec.id].heard(self._outcomes[spec.id])
 
     def _up(self) -> None:
-        for fetch in self._fetches.values():
-            fetch.handle(d.Down(), _now_ms())
-            fetch.handle(d.Up(), _now_ms())
+        self._fetching.up(_now_ms())
         for name, job in self._jobs.items():
             job.announce()
             self._fetch(name)
@@ -121,18 +139,25 @@ class Aggregator:
     def _take(self, channel: Channel, payload: bytes) -> None:
         now_ms = _now_ms()
         match channel:
-            case BlobChannel(sha256, bucket, chunk):
-                for fetch in self._fetches.values():
-                    if fetch.ref.sha256 == sha256:
-                        fetch.handle(d.Chunk(bucket, chunk, payload), now_ms)
+            case BlobChannel() | JobFileChannel():
+                self._fetching.take(channel, payload, now_ms)
             case JobSpecChannel(name):
                 self._spec(name, payload)
             case UpdateChannel(name, number, _, device, place) if name in self._jobs:
                 self._jobs[name].receive(number, device, place, payload, now_ms)
             case EvaluationChannel(name, number, device) if name in self._jobs:
-                self._jobs[name].evaluated(number, device, decode(Evaluation, payload))
+                self._jobs[name].evaluated(number, device, decode(Evaluation, payload), now_ms)
+            case JobOutcomeChannel(name) if payload:
+                self._outcome(name, decode(JobOutcome, payload))
             case JobControlChannel(name) if name in self._jobs and payload:
                 self._jobs[name].control(decode(JobControl, payload), now_ms)
+
+    def _outcome(self, name: str, outcome: JobOutcome) -> None:
+        """What the broker has of an earlier life; it may come before its job does."""
+        if name in self._jobs:
+            self._jobs[name].heard(outcome)
+        elif len(self._outcomes) < MAX_JOBS:
+            self._outcomes[name] = outcome
 
     def _spec(self, name: str, payload: bytes) -> None:
         """Begin a job; the terms of one that has begun do not change."""
@@ -152,7 +177,7 @@ class Aggregator:
         except (MessageError, BrokerError) as error:
             log.warning("job %s is refused: %s", name, error)
             refusal = JobStatus("refused", 0, reason=str(error)[:400])
-            self._say(Say(JobStatusChannel(name), refusal))
+            self._say(name, Say(JobStatusChannel(name), refusal))
             return
         store = SqliteStore(self._state / f"{name}.sqlite")
         store.put_vector(SPEC, payload)
@@ -161,40 +186,76 @@ class Aggregator:
         self._fetch(name)
 
     def _fetch(self, name: str) -> None:
-        """A job that waits needs its first parameters."""
-        job = self._jobs[name]
-        if job.vectors is None and name not in self._fetches:
-            self._fetches[name] = Fetch(job.spec.model.initial, self._link, self._topics)
-            self._fetches[name].handle(d.Up(), _now_ms())
+        """A job that waits needs its first parameters, and what its release takes."""
+        if (lacking := self._jobs[name].lacks) is not None:
+            ref, secret = lacking
+            self._fetching.want((name, TO_BEGIN), ref, _now_ms(), secret=secret)
 
-    def _finish_fetches(self) -> None:
-        for name in [n for n, f in self._fetches.items() if f.done or f.reason]:
-            fetch = self._fetches.pop(name)
-            if fetch.reason:
-                self._waits(name, f"its first parameters do not come: {fetch.reason}")
-                self._fetch(name)
-                continue
+    def _fetched(self, name: str, purpose: str, fetch: Fetch) -> None:
+        if purpose == TO_CLEAR:
+            if fetch.done:
+                self._clear(name, bytes(fetch.data), fetch.ref)
+            return
+        job = self._jobs[name]
+        is_model = fetch.ref == job.spec.model.initial
+        if fetch.reason:
+            what = "its first parameters do" if is_model else "a file of its outcome does"
+            self._waits(name, f"{what} not come: {fetch.reason}")
+        elif not is_model:
+            job.keep(bytes(fetch.data))
+        else:
             model = np.frombuffer(fetch.data, "<f4").astype(np.float32)
-            if np.isfinite(model).all():
-                self._jobs[name].begin(model, _now_ms())
-            else:
+            if not np.isfinite(model).all():
                 self._waits(name, "its first parameters are not finite; start another job")
+                return
+            job.begin(model, _now_ms())
+        self._fetch(name)
+
+    def _export(self, name: str, job: Aggregation) -> None:
+        """Have a release made, and hand over what came of it."""
+        running = self._exports.get(name)
+        if running is None and (order := job.order) is not None:
+            try:
+                self._exports[name] = ExportProcess(order, self._state)
+            except OSError as error:
+                job.exported(order.number, f"it cannot be made: {error.strerror}", _now_ms())
+        elif running is not None and (made := running.poll()) is not None:
+            del self._exports[name]
+            job.exported(running.number, made, _now_ms())
+
+    def _clear(self, name: str, manifest: bytes, ref: BlobRef) -> None:
+        """Take the files of an outcome away that another has superseded."""
+        try:
+            old = {ref, *files_of(read_manifest(manifest))}
+        except MessageError as error:
+            log.warning("job %s: what its outcome superseded stays: %s", name, error)
+            return
+        for blob in old - self._jobs[name].told_blobs:
+            self._say(name, Withdraw(blob))
 
     def _waits(self, name: str, why: str) -> None:
         log.warning("job %s: %s", name, why)
         told = JobStatus("waiting", self._jobs[name].spec.rounds, reason=why[:400])
-        self._say(Say(JobStatusChannel(name), told))
+        self._say(name, Say(JobStatusChannel(name), told))
 
-    def _say(self, out: Out) -> None:
+    def _say(self, name: str, out: Out) -> None:
+        topic, publish = self._topics.topic, self._link.publish
         match out:
             case Say(channel, message):
-                self._link.publish(self._topics.topic(channel), encode(message), channel.retained)
+                publish(topic(channel), encode(message), channel.retained)
             case Show(ref, data):
                 for place, chunk in blob_chunks(ref, data):
-                    self._link.publish(self._topics.topic(place), chunk, retain=True)
+                    publish(topic(place), chunk, retain=True)
             case Withdraw(ref):
                 for number in range(ref.chunks):
-                    self._link.publish(self._topics.topic(ref.channel(number)), b"", retain=True)
+                    publish(topic(ref.channel(number)), b"", retain=True)
+            case WithdrawFile(ref):
+                for number in range(ref.chunks):
+                    place = ref.channel(number)
+                    file = JobFileChannel(name, place.sha256, place.bucket, place.chunk)
+                    publish(topic(file), b"", retain=True)
+            case Supersede(ref):
+                self._fetching.want((name, TO_CLEAR), ref, _now_ms())
 
 
 def _now_ms() -> int:

@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Mapping
 
+from broker.contract.bundle.manifest import Judged
 from broker.contract.errors import MessageError, TopicError
 from broker.contract.federated.channels import JobStatusChannel
 from broker.contract.federated.round import JobStatus, RoundReport
@@ -58,20 +59,40 @@ def line(name: str, status: JobStatus) -> str:
     ]
     if status.state == "running":
         parts.append(f"updates {bar(status.updates, status.goal)} {status.updates}/{status.goal}")
+    if status.state == "evaluating":
+        parts.append(f"answers {bar(status.updates, status.goal)} {status.updates}/{status.goal}")
     if status.history:
-        newest = status.history[-1]
-        if newest.training_loss is not None:
-            parts.append(f"training loss {newest.training_loss:.4g}")
-        if newest.loss is not None:
-            parts.append(f"loss {newest.loss:.4g}")
-        if newest.accuracy is not None:
-            parts.append(f"accuracy {100 * newest.accuracy:.1f} %")
-        parts.append(f"{sum(each.bytes for each in status.history) / 1e6:.2f} MB received")
+        parts += _brought(status.history)
     if status.epsilon is not None:
         parts.append(f"ε {status.epsilon:.3g}")
+    if status.judged is not None:
+        parts += verdict(status.judged)
+    if status.shipped:
+        parts.append(f"release {status.release}")
     if status.reason:
         parts.append(printable(status.reason))
     return "  ".join(parts)
+
+
+def _brought(history: tuple[RoundReport, ...]) -> list[str]:
+    newest, parts = history[-1], []
+    if newest.training_loss is not None:
+        parts.append(f"training loss {newest.training_loss:.4g}")
+    if newest.loss is not None:
+        parts.append(f"loss {newest.loss:.4g}")
+    if newest.accuracy is not None:
+        parts.append(f"accuracy {100 * newest.accuracy:.1f} %")
+    return [*parts, f"{sum(each.bytes for each in history) / 1e6:.2f} MB received"]
+
+
+def verdict(judged: Judged) -> list[str]:
+    """What devices found of the final model, beside the first one."""
+    before = "" if judged.baseline_loss is None else f"{judged.baseline_loss:.4g} → "
+    found = [f"held-out loss {before}{judged.loss:.4g}"]
+    if judged.accuracy is not None and judged.baseline_accuracy is not None:
+        both = f"{100 * judged.baseline_accuracy:.1f} % → {100 * judged.accuracy:.1f} %"
+        found.append(f"accuracy {both} on {judged.examples} examples of {judged.devices} devices")
+    return found
 
 
 def bar(part: int, whole: int) -> str:

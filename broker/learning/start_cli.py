@@ -11,13 +11,14 @@ from broker.adapters.operator_options import add_broker_options, chosen_broker
 from broker.contract.blobs import blob_chunks
 from broker.contract.codec import encode_json
 from broker.contract.errors import MessageError
-from broker.contract.federated.channels import JobControlChannel, JobSpecChannel
+from broker.contract.federated.channels import JobControlChannel, JobFileChannel, JobSpecChannel
 from broker.contract.federated.job import MAX_JOB_BYTES
 from broker.contract.outcome import Outcome
 from broker.errors import UsageError
-from broker.learning.job_file import resolve
+from broker.learning.job_file import check_outcome, resolve
 from broker.learning.progress import Progress
 from broker.learning.watch_cli import add_watch_options, watched
+from toolchain.export.adapters.engine_run import EngineRun
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -32,6 +33,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="change a key, such as participation.goal=8; the value is JSON, or a word",
     )
+    parser.add_argument(
+        "--calibration",
+        metavar="FILE",
+        type=Path,
+        help="inputs as .npy for quantizing the outcome; only the aggregator gets them",
+    )
     add_watch_options(parser, "--wait")
 
 
@@ -45,22 +52,29 @@ def run(arguments: argparse.Namespace) -> Outcome:
     tree = read_tree(arguments.file)
     for text in [*([f"id={arguments.id}"] if arguments.id else []), *arguments.set]:
         changed(tree, text)
+    if arguments.calibration is not None:
+        changed(tree, f"outcome.calibration={json.dumps(str(arguments.calibration.absolute()))}")
     try:
-        spec, payload, blobs = resolve(tree, _reader(arguments.file.parent))
+        job = resolve(tree, _reader(arguments.file.parent))
+        check_outcome(job, EngineRun())
     except MessageError as error:
         raise UsageError(f"{arguments.file}: {error}") from None
-    address = chosen_broker(arguments)
+    spec, address = job.spec, chosen_broker(arguments)
     topics = address.topics
     with OperatorLink(address) as link:
-        for ref, data in blobs.items():
+        for ref, data in job.blobs.items():
             for place, chunk in blob_chunks(ref, data):
                 link.publish_retained(topics.topic(place), chunk)
+        for ref, data in job.secret.items():
+            for place, chunk in blob_chunks(ref, data):
+                file = JobFileChannel(spec.id, place.sha256, place.bucket, place.chunk)
+                link.publish_retained(topics.topic(file), chunk)
         control = encode_json({"wanted": "run"})
         link.publish_retained(topics.topic(JobControlChannel(spec.id)), control)
-        link.publish_retained(topics.topic(JobSpecChannel(spec.id)), payload)
+        link.publish_retained(topics.topic(JobSpecChannel(spec.id)), job.payload)
         if arguments.wait or arguments.out:
             return watched(link, Progress(topics, spec.id), spec.id, arguments)
-    sent = sum(map(len, blobs.values()))
+    sent = sum(map(len, [*job.blobs.values(), *job.secret.values()]))
     text = f"job {spec.id}: {spec.rounds} rounds of {spec.model.parameters} parameters, "
     return Outcome(
         f"{text}{sent} bytes published; 'selvedge fl status {spec.id}' tells how it goes",

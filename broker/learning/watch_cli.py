@@ -46,7 +46,11 @@ def watched(
     if written:
         tree["written"] = written
     bad = [s for s in progress.jobs.values() if s.state in ("failed", "refused")]
-    code = ExitCode.CONFIGURATION if arguments.wait and bad else ExitCode.DONE
+    code = ExitCode.DONE
+    if arguments.wait and any(s.shipped is False for s in progress.jobs.values()):
+        code = ExitCode.MODEL
+    if arguments.wait and bad:
+        code = ExitCode.CONFIGURATION
     return Outcome("\n".join([progress.text(), *written]), tree, code)
 
 

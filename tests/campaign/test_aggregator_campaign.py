@@ -3,28 +3,35 @@
 from pathlib import Path
 
 from broker.adapters import private_broker
-from tests.support.aggregator_rig import run_job
+from broker.contract.federated.job import JobSpec
+from broker.contract.messages import encode
+from tests.support.aggregator_rig import Fleet, nearest_job, run_job, shipping_job
 
 ROUNDS, JOBS, KILLS, ORDERS = 10, 10, 20, 50
+AIMS = ("evaluating", "publishing")
+"""Of each job's kills one comes in each of these states."""
 
 
-def final_model(folder: Path, kills: int, seed: int) -> bytes:
+def ended(spec: JobSpec, folder: Path, seed: int, kills: int = 0, aims=()) -> Fleet:
     with private_broker.start(engine="mosquitto") as running:
-        fleet = run_job(running.url, running.address.port, folder, ROUNDS, kills, seed)
+        fleet = run_job(running.url, running.address.port, folder, spec, kills, seed, aims)
     assert fleet.status.state == "done"
-    return fleet.final_model().tobytes()
+    return fleet
 
 
-def test_the_model_is_the_same_after_two_hundred_kills(tmp_path):
-    models = {
-        final_model(tmp_path / f"{seed}", KILLS if seed else 0, seed) for seed in range(JOBS + 1)
-    }
-    assert len(models) == 1
+def test_model_and_outcome_are_the_same_after_two_hundred_kills(tmp_path):
+    spec = shipping_job(ROUNDS)
+    fleets = [ended(spec, tmp_path / "0", 0)]
+    for seed in range(1, JOBS + 1):
+        fleets.append(ended(spec, tmp_path / f"{seed}", seed, KILLS - len(AIMS), AIMS))
+    assert len({fleet.final_model().tobytes() for fleet in fleets}) == 1
+    assert len({encode(fleet.outcome) for fleet in fleets}) == 1
     print(f"\n{JOBS * KILLS} kills over {JOBS} jobs of {ROUNDS} rounds, seeds 1 to {JOBS}")
 
 
 def test_the_model_is_the_same_in_fifty_orders_of_arrival(tmp_path):
     """All slices of a round's devices are shuffled, on their way to a real aggregator."""
-    models = {final_model(tmp_path / f"{seed}", 0, seed) for seed in range(ORDERS)}
+    spec = nearest_job(ROUNDS)
+    models = {ended(spec, tmp_path / f"{n}", n).final_model().tobytes() for n in range(ORDERS)}
     assert len(models) == 1
     print(f"\n{ORDERS} orders of {ROUNDS} rounds each, seeds 0 to {ORDERS - 1}")

@@ -17,7 +17,12 @@ ROUNDS = 3
 def undisturbed(tmp_path_factory) -> bytes:
     with private_broker.start(engine="mosquitto") as running:
         fleet = run_job(
-            running.url, running.address.port, tmp_path_factory.mktemp("calm"), ROUNDS, 0, 1
+            running.url,
+            running.address.port,
+            tmp_path_factory.mktemp("calm"),
+            nearest_job(ROUNDS),
+            0,
+            1,
         )
     assert fleet.refused == {}
     assert [each.updates for each in fleet.status.history] == [len(DEVICES)] * ROUNDS
@@ -31,7 +36,9 @@ def undisturbed(tmp_path_factory) -> bytes:
 @pytest.mark.parametrize("seed", [2])
 def test_the_model_is_the_same_after_kills(undisturbed, seed, tmp_path):
     with private_broker.start(engine="mosquitto") as running:
-        fleet = run_job(running.url, running.address.port, tmp_path / "state", ROUNDS, 5, seed)
+        fleet = run_job(
+            running.url, running.address.port, tmp_path / "state", nearest_job(ROUNDS), 5, seed
+        )
     assert fleet.final_model().tobytes() == undisturbed
     assert fleet.status.state == "done"
     assert [each.updates for each in fleet.status.history] == [len(DEVICES)] * ROUNDS

@@ -179,14 +179,14 @@ def test_central_noise_is_as_strong_as_the_job_says(tmp_path):
 
 
 def test_evaluations_are_weighted_and_count_once(bench):
-    bench.at.evaluated(1, "a", Evaluation(30, 1.0, 15))
-    bench.at.evaluated(1, "a", Evaluation(9000, 100.0, 0))
-    bench.at.evaluated(1, "b", Evaluation(10, 3.0, 10))
-    bench.at.evaluated(2, "c", Evaluation(10, 900.0, 10))
+    bench.at.evaluated(1, "a", Evaluation(30, 1.0, 15), bench.now_ms)
+    bench.at.evaluated(1, "a", Evaluation(9000, 100.0, 0), bench.now_ms)
+    bench.at.evaluated(1, "b", Evaluation(10, 3.0, 10), bench.now_ms)
+    bench.at.evaluated(2, "c", Evaluation(10, 900.0, 10), bench.now_ms)
     bench.restart()  # nothing of it was committed
-    bench.at.evaluated(1, "a", Evaluation(30, 1.0, 15))
-    bench.at.evaluated(1, "a", Evaluation(9000, 100.0, 0))
-    bench.at.evaluated(1, "b", Evaluation(10, 3.0, 10))
+    bench.at.evaluated(1, "a", Evaluation(30, 1.0, 15), bench.now_ms)
+    bench.at.evaluated(1, "a", Evaluation(9000, 100.0, 0), bench.now_ms)
+    bench.at.evaluated(1, "b", Evaluation(10, 3.0, 10), bench.now_ms)
     for n in range(4):
         bench.send(f"pi-{n}")
     bench.commit()

@@ -1,5 +1,6 @@
 """A real aggregator as a process that can be killed, and a fleet that sends what it should."""
 
+import io
 import json
 import random
 import signal
@@ -17,13 +18,17 @@ from broker.contract.blobs import blob_chunks, blob_ref
 from broker.contract.federated.channels import (
     AckChannel,
     EvaluationChannel,
+    JobFileChannel,
+    JobOutcomeChannel,
     JobSpecChannel,
     JobStatusChannel,
     RoundChannel,
     UpdateChannel,
 )
 from broker.contract.federated.codecs.spec import CodecOptions, CodecSpec
-from broker.contract.federated.job import JobSpec, StrategySpec
+from broker.contract.federated.job import EvaluationSpec, JobSpec, StrategySpec
+from broker.contract.federated.outcome import JobOutcome, OutcomeSpec
+from broker.contract.federated.participant.eligible import asked_to_judge
 from broker.contract.federated.round import Ack, Evaluation, JobStatus, Round
 from broker.contract.messages import decode, encode
 from broker.contract.shape import to_tree
@@ -55,6 +60,28 @@ def job_file(folder: Path, spec: JobSpec) -> Path:
     path = folder / "digits.json"
     path.write_text(json.dumps(tree))
     return path
+
+
+CALIBRATION = np.random.default_rng(4).standard_normal((40, 59)).astype(np.float32)
+
+
+def npy(array: np.ndarray) -> bytes:
+    """As `numpy.save` writes it."""
+    out = io.BytesIO()
+    np.save(out, array)
+    return out.getvalue()
+
+
+def shipping_job(rounds: int, **evaluation) -> JobSpec:
+    """The same with a network that its parameters fit, judged and shipped."""
+    base = nearest_job(rounds)
+    network = {"input": [59], "layers": [{"kind": "dense", "units": 10}]}
+    return replace(
+        base,
+        model=replace(base.model, example_floats=59),
+        evaluation=EvaluationSpec(**({"holdout": 0.2, "deadline_s": 600.0} | evaluation)),
+        outcome=OutcomeSpec(network, calibration=blob_ref(npy(CALIBRATION))),
+    )
 
 
 class Process:
@@ -103,7 +130,11 @@ class Fleet:
         self.status: JobStatus | None = None
         self.acked: set[tuple[int, str]] = set()
         self.refused: dict[str, str] = {}
+        self.outcome: JobOutcome | None = None
+        self.silent: set[str] = set()
         self.blobs: dict[str, bytes] = {}
+        self.seen: list[str] = []
+        self._chunks: dict[str, dict[int, bytes]] = {}
         self._sent_at = 0.0
         self._pending: list[tuple[str, int, bytes]] = []
         self._client = TestClient(f"fleet-{spec.id}").connect(port)
@@ -111,6 +142,7 @@ class Fleet:
             TOPICS.filter(RoundChannel, job=spec.id),
             TOPICS.filter(AckChannel, job=spec.id),
             TOPICS.filter(JobStatusChannel, job=spec.id),
+            TOPICS.filter(JobOutcomeChannel, job=spec.id),
             f"{TOPICS.prefix}/blobs/+/+/+",
         )
 
@@ -118,6 +150,10 @@ class Fleet:
         """As an operator does."""
         for place, chunk in blob_chunks(blob_ref(START.tobytes()), START.tobytes()):
             self._client.publish(TOPICS.topic(place), chunk, retain=True)
+        if self.spec.outcome is not None:
+            for place, chunk in blob_chunks(blob_ref(npy(CALIBRATION)), npy(CALIBRATION)):
+                file = JobFileChannel(self.spec.id, place.sha256, place.bucket, place.chunk)
+                self._client.publish(TOPICS.topic(file), chunk, retain=True)
         topic = TOPICS.topic(JobSpecChannel(self.spec.id))
         self._client.publish(topic, encode(self.spec), retain=True)
 
@@ -163,13 +199,21 @@ class Fleet:
                     self.acked.add((number, device))
             case JobStatusChannel():
                 self.status = decode(JobStatus, message.payload)
+            case JobOutcomeChannel():
+                self.outcome = decode(JobOutcome, message.payload)
+                self.seen.append("outcome")
             case _:
                 if message.payload:
-                    self.blobs[channel.sha256] = message.payload
+                    chunks = self._chunks.setdefault(channel.sha256, {})
+                    chunks[channel.chunk] = message.payload
+                    self.blobs[channel.sha256] = b"".join(chunks[n] for n in sorted(chunks))
+                    self.seen.append(channel.sha256)
 
     def _send(self) -> None:
         self._sent_at = time.monotonic()
         told = self.round
+        if told is not None and asked_to_judge(self.spec, told):
+            self._judge(told)
         if told is None or told.state != "open":
             return
         pieces = []
@@ -183,12 +227,31 @@ class Fleet:
         self._chance.shuffle(pieces)
         self._pending = pieces
 
+    def _judge(self, told: Round) -> None:
+        """Every device says something else; each says it again and again."""
+        for n, device in enumerate(DEVICES):
+            if device not in self.silent:
+                found = Evaluation(10 + n, 0.5 + n / 10, 5 + n, 2.5, 1)
+                place = EvaluationChannel(self.spec.id, told.number, device)
+                self._client.paho.publish(TOPICS.topic(place), encode(found), 1)
 
-def run_job(url: str, port: int, state: Path, rounds: int, kills: int, seed: int) -> Fleet:
-    """Run a job to its end under so many SIGKILLs at random times; give its fleet back."""
-    chance = random.Random(seed)
+
+def run_job(
+    url: str,
+    port: int,
+    state: Path,
+    spec: JobSpec,
+    kills: int,
+    seed: int,
+    aims: tuple[str, ...] = (),
+) -> Fleet:
+    """Run a job to its end under so many SIGKILLs at random times; give its fleet back.
+
+    One more comes in each state of `aims`.
+    """
+    chance, left = random.Random(seed), set(aims)
     process = Process(url, state)
-    fleet = Fleet(port, nearest_job(rounds), chance)
+    fleet = Fleet(port, spec, chance)
     try:
         process.wait_until_up()
         fleet.publish_job()
@@ -197,14 +260,21 @@ def run_job(url: str, port: int, state: Path, rounds: int, kills: int, seed: int
         while fleet.round is None or fleet.round.state != "done":
             assert time.monotonic() < give_up_at, (fleet.status, fleet.refused)
             fleet.step()
-            if process.kills < kills and time.monotonic() > at:
+            if fleet.status is not None and fleet.status.state in left:
+                left.remove(fleet.status.state)
+                process.kill()
+            if process.kills < kills + len(aims) - len(left) and time.monotonic() > at:
                 process.kill()
                 # Now and then in the middle of its start, mostly at work.
                 if chance.random() < 0.8:
                     process.wait_until_up()
                 at = time.monotonic() + chance.uniform(0, LIFE_S)
+        give_up_at = time.monotonic() + 5
+        while spec.outcome is not None and fleet.outcome is None:
+            assert time.monotonic() < give_up_at, "no outcome was told"
+            fleet.step()
         fleet.step(0.3)
-        assert process.kills == kills, "the job was over too soon"
+        assert process.kills >= kills + len(aims), "the job was over too soon"
     finally:
         process.stop()
         fleet.close()

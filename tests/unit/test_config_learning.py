@@ -63,7 +63,8 @@ def test_a_job_names_its_backbone_by_file():
             "backbone": "person.tflite",
         },
     }
-    spec, payload, blobs = resolve(tree, FILES.__getitem__)
+    job = resolve(tree, FILES.__getitem__)
+    spec, payload, blobs = job.spec, job.payload, job.blobs
     assert spec.model.backbone == blob_ref(BACKBONE)
     assert set(blobs.values()) == {HEAD, TRAINER, BACKBONE}
     assert json.loads(payload)["model"]["backbone"]["bytes"] == len(BACKBONE)

@@ -98,7 +98,8 @@ def document(**model):
 
 
 def test_a_job_file_names_files():
-    spec, payload, blobs = resolve(document(), FILES.__getitem__)
+    job = resolve(document(), FILES.__getitem__)
+    spec, payload, blobs = job.spec, job.payload, job.blobs
     assert spec.model.parameters == 10
     assert spec.model.trainers == {"simd": blob_ref(b"\0asm")}
     assert set(blobs.values()) == {FILES["head.f32"], FILES["simd.wasm"]}

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from math import prod
 
 import numpy as np
 
@@ -76,6 +77,11 @@ def quantized(spec: JobSpec, parameters: Floats, files: Files, run: Run) -> Quan
     """
     wanted = _outcome(spec)
     network = read_network(wanted.network)
+    if prod(network.input) != spec.model.example_floats:
+        raise ModelRefused(
+            f"network: it takes {prod(network.input)} numbers, the job's examples have "
+            f"{spec.model.example_floats}"
+        )
     scale = None
     if wanted.input_scale:
         scale = Quantization((float(np.float32(wanted.input_scale)),), (wanted.input_zero_point,))

@@ -5,7 +5,7 @@ from hashlib import sha256
 from broker.aggregator.adapters.link import Link
 from broker.contract import blob_download as d
 from broker.contract.blobs import BlobRef
-from broker.contract.federated.channels import BlobChannel
+from broker.contract.federated.channels import BlobChannel, JobFileChannel
 from broker.contract.topics import Topics
 
 
@@ -13,13 +13,14 @@ class Fetch:
     """One download.
 
     Attributes:
+        ref: what is fetched.
         data: the blob, once `done`.
         reason: why it failed.
     """
 
-    def __init__(self, ref: BlobRef, link: Link, topics: Topics) -> None:
-        """Prepare; the first event is `Up`."""
-        self.ref, self._link, self._topics = ref, link, topics
+    def __init__(self, ref: BlobRef, link: Link, topics: Topics, job: str | None = None) -> None:
+        """Prepare; the first event is `Up`. A file of a job has a place of its own."""
+        self.ref, self._link, self._topics, self._job = ref, link, topics, job
         self.data = bytearray(ref.bytes)
         self._download = d.BlobDownload(ref)
 
@@ -47,4 +48,7 @@ class Fetch:
                     self.handle(d.Hashed(sha256(self.data).hexdigest()), now_ms)
 
     def _bucket(self, bucket: int) -> str:
-        return self._topics.filter(BlobChannel, sha256=self.ref.sha256, bucket=bucket)
+        sha256, filter_of = self.ref.sha256, self._topics.filter
+        if self._job is None:
+            return filter_of(BlobChannel, sha256=sha256, bucket=bucket)
+        return filter_of(JobFileChannel, job=self._job, sha256=sha256, bucket=bucket)

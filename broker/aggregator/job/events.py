@@ -1,12 +1,14 @@
 """What is journalled of a job; its state is the fold of these, see `machine`."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from broker.contract.blobs import BlobRef
+from broker.contract.bundle.manifest import Judged
 from broker.contract.codec import decode_json, encode_json
+from broker.contract.federated.outcome import JobOutcome
 from broker.contract.federated.round import RoundNumber, RoundReport, Seed
-from broker.contract.fields import Digest, Line, Milliseconds
+from broker.contract.fields import Count, Digest, Line, Milliseconds
 from broker.contract.shape import parse, to_tree
 from broker.errors import ConfigError
 
@@ -39,6 +41,34 @@ class Lapsed:
 
 
 @dataclass(frozen=True)
+class Asked:
+    """Devices were asked to judge the final model."""
+
+    number: RoundNumber
+    asked_ms: Milliseconds
+    goal: Count
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """They have judged it, where they were asked; what follows is release `number`.
+
+    `superseded` is the manifest of an outcome that the broker had.
+    """
+
+    number: Count
+    judged: Judged | None = None
+    superseded: BlobRef | None = None
+
+
+@dataclass(frozen=True)
+class Released:
+    """There is an outcome."""
+
+    outcome: JobOutcome
+
+
+@dataclass(frozen=True)
 class Ended:
     """No further round is opened."""
 
@@ -46,8 +76,8 @@ class Ended:
     reason: Line | None = None
 
 
-Event = Opened | Closed | Lapsed | Ended
-KINDS: dict[str, type] = {kind.__name__: kind for kind in (Opened, Closed, Lapsed, Ended)}
+Event = Opened | Closed | Lapsed | Asked | Evaluated | Released | Ended
+KINDS: dict[str, type] = {kind.__name__: kind for kind in get_args(Event)}
 
 
 def to_bytes(event: Event) -> bytes:

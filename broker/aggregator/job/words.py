@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from broker.contract.blobs import BlobRef
 from broker.contract.federated.channels import (
     AckChannel,
+    JobOutcomeChannel,
     JobStatusChannel,
     MissingChannel,
     RoundChannel,
 )
+from broker.contract.federated.outcome import JobOutcome
 from broker.contract.federated.round import Ack, JobStatus, Missing, Round
 
 
@@ -16,8 +18,8 @@ from broker.contract.federated.round import Ack, JobStatus, Missing, Round
 class Say:
     """Publish a message, retained if its channel says so."""
 
-    channel: AckChannel | MissingChannel | RoundChannel | JobStatusChannel
-    message: Ack | Missing | Round | JobStatus
+    channel: AckChannel | MissingChannel | RoundChannel | JobStatusChannel | JobOutcomeChannel
+    message: Ack | Missing | Round | JobStatus | JobOutcome
 
 
 @dataclass(frozen=True)
@@ -35,4 +37,18 @@ class Withdraw:
     ref: BlobRef
 
 
-Out = Say | Show | Withdraw
+@dataclass(frozen=True)
+class WithdrawFile:
+    """Clear a file that was for this aggregator alone."""
+
+    ref: BlobRef
+
+
+@dataclass(frozen=True)
+class Supersede:
+    """Clear all files of an outcome that another has taken the place of."""
+
+    manifest: BlobRef
+
+
+Out = Say | Show | Withdraw | WithdrawFile | Supersede

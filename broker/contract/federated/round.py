@@ -119,7 +119,8 @@ class JobStatus:
     epsilon: Annotated[float | None, Doc("privacy spent so far")] = None
     model: Annotated[BlobRef | None, Doc("the newest global parameters")] = None
     judged: Annotated[Judged | None, Doc("the final model beside the first one")] = None
-    release: Annotated[Count | None, Doc("number of the model that was shipped")] = None
+    release: Annotated[Count | None, Doc("number of its outcome")] = None
+    shipped: Annotated[bool | None, Doc("whether that is a model for devices")] = None
     history: Annotated[
         tuple[RoundReport, ...], Length(200), Doc("the newest rounds, oldest first")
     ] = field(default_factory=tuple)

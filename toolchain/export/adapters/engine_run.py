@@ -17,19 +17,7 @@ class EngineRun:
     """`Run` with one of the engine's roundings."""
 
     def __init__(self, rounding: str = "single") -> None:
-        """Prepare; `single` is what LiteRT does, `double` TFLite Micro.
-
-        Raises:
-            UnavailableError: there is no wasmtime here.
-        """
-        try:
-            import wasmtime
-        except (ImportError, RuntimeError, OSError) as error:
-            line = str(error).partition("\n")[0]
-            raise UnavailableError(
-                f"wasmtime cannot be imported: {line}; export on a 64-bit system"
-            ) from None
-        self._wasmtime: Any = wasmtime
+        """Prepare; `single` is what LiteRT does, `double` TFLite Micro."""
         self._choices = Choices(rounding, TARGET)
 
     def __call__(self, model: bytes, inputs: Int8) -> Int8:
@@ -40,13 +28,15 @@ class EngineRun:
 
         Raises:
             ModelRefused: the engine lacks what the model needs.
+            UnavailableError: there is no wasmtime here.
         """
+        wasmtime = _wasmtime()
         plan = to_plan(model, self._choices)
         module = to_module(plan, load(TARGET), "export", self._choices)
-        engine = self._wasmtime.Engine()
-        store = self._wasmtime.Store(engine)
-        compiled = self._wasmtime.Module(engine, module)
-        exports: Any = self._wasmtime.Instance(store, compiled, []).exports(store)
+        engine = wasmtime.Engine()
+        store = wasmtime.Store(engine)
+        compiled = wasmtime.Module(engine, module)
+        exports: Any = wasmtime.Instance(store, compiled, []).exports(store)
         memory = np.frombuffer(exports["memory"].get_buffer_ptr(store), np.uint8)
         graph = read(model).main
         sizes = [graph.tensors[end].size_bytes for end in (graph.inputs[0], graph.outputs[0])]
@@ -61,3 +51,14 @@ class EngineRun:
                 raise ModelRefused(f"the engine fails on this model with status {status}")
             answer[:] = memory[out : out + sizes[1]]
         return found.view(np.int8)
+
+
+def _wasmtime() -> Any:
+    try:
+        import wasmtime
+    except (ImportError, RuntimeError, OSError) as error:
+        line = str(error).partition("\n")[0]
+        raise UnavailableError(
+            f"wasmtime cannot be imported: {line}; export on a 64-bit system"
+        ) from None
+    return wasmtime

@@ -1,0 +1,1 @@
+"""The making of a release, in a process of its own."""

@@ -1,0 +1,1 @@
+"""The aggregator's end of that process."""

@@ -1,0 +1,89 @@
+"""From what devices say of the final model to whether it may ship."""
+
+from collections.abc import Iterable
+
+from broker.aggregator.store import Judgement, Store
+from broker.contract.bundle.manifest import Judged
+from broker.contract.federated.job import JobSpec
+from broker.contract.federated.round import Evaluation
+
+MAX_JUDGES = 2**17
+"""So many devices are listened to: their judgements take some 10 MB on the disk."""
+
+
+class Panel:
+    """The devices that have judged the final model."""
+
+    def __init__(self, spec: JobSpec, store: Store) -> None:
+        """Begin with those that the disk has."""
+        self._spec, self._store = spec, store
+        self._devices = set(store.judgements())
+
+    def __len__(self) -> int:
+        return len(self._devices)
+
+    def take(self, device: str, told: Evaluation) -> None:
+        """Keep the first answer of a device; one that says nothing of the first model is none."""
+        if device in self._devices or told.baseline_loss is None:
+            return
+        if len(self._devices) < MAX_JUDGES:
+            self._devices.add(device)
+            self._store.put_judgement(device, judgement(told))
+
+    def verdict(self) -> Judged | None:
+        """What all of them say together."""
+        return weighed(self._spec, self._store.judgements().values())
+
+
+def judgement(told: Evaluation) -> Judgement:
+    """An answer as it is kept: nobody has more right answers than examples."""
+    baseline = told.baseline_correct
+    return Judgement(
+        *(told.examples, told.loss, min(told.correct, told.examples), told.baseline_loss),
+        None if baseline is None else min(baseline, told.examples),
+    )
+
+
+def weighed(spec: JobSpec, judgements: Iterable[Judgement]) -> Judged | None:
+    """The means over all examples; a device weighs no more than the job lets it.
+
+    Only devices that judged both models count, so that the two are compared on the same examples.
+    """
+    both = [one for one in judgements if one.baseline_loss is not None]
+    most = spec.participation.max_examples
+    weights = [min(one.examples, most) for one in both]
+    if not both:
+        return None
+
+    def mean(values: Iterable[float]) -> float:
+        return sum(w * value for w, value in zip(weights, values, strict=True)) / sum(weights)
+
+    judged = Judged(
+        devices=len(both),
+        examples=sum(weights),
+        loss=mean(one.loss for one in both),
+        baseline_loss=mean(one.baseline_loss or 0.0 for one in both),
+    )
+    if spec.model.label_kind:
+        return judged
+    return Judged(
+        *(judged.devices, judged.examples, judged.loss, judged.baseline_loss),
+        accuracy=mean(one.correct / one.examples for one in both),
+        baseline_accuracy=mean((one.baseline_correct or 0) / one.examples for one in both),
+    )
+
+
+def refusal(spec: JobSpec, judged: Judged | None) -> str | None:
+    """Why a model is not shipped, if a gate is shut."""
+    gates = spec.evaluation
+    if gates.gate_loss is None and not gates.gate_baseline:
+        return None
+    devices = 0 if judged is None else judged.devices
+    if judged is None or devices < gates.quorum:
+        return f"{devices} devices judged the model, its gate asks for {gates.quorum}"
+    if gates.gate_loss is not None and judged.loss > gates.gate_loss:
+        return f"held-out loss {judged.loss:.4g} exceeds the gate of {gates.gate_loss:g}"
+    baseline = judged.baseline_loss
+    if gates.gate_baseline and baseline is not None and judged.loss > baseline:
+        return f"held-out loss {judged.loss:.4g} exceeds that of the first model, {baseline:.4g}"
+    return None
