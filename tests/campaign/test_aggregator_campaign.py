@@ -21,9 +21,9 @@ def ended(spec: JobSpec, folder: Path, seed: int, kills: int = 0, aims=()) -> Fl
 
 def test_model_and_outcome_are_the_same_after_two_hundred_kills(tmp_path):
     spec = shipping_job(ROUNDS)
-    fleets = [ended(spec, tmp_path / "0", 0)]
-    for seed in range(1, JOBS + 1):
-        fleets.append(ended(spec, tmp_path / f"{seed}", seed, KILLS - len(AIMS), AIMS))
+    calm = ended(spec, tmp_path / "0", 0)
+    killed = range(1, JOBS + 1)
+    fleets = [ended(spec, tmp_path / f"{n}", n, KILLS - len(AIMS), AIMS) for n in killed] + [calm]
     assert len({fleet.final_model().tobytes() for fleet in fleets}) == 1
     assert len({encode(fleet.outcome) for fleet in fleets}) == 1
     print(f"\n{JOBS * KILLS} kills over {JOBS} jobs of {ROUNDS} rounds, seeds 1 to {JOBS}")
