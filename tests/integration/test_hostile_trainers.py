@@ -18,6 +18,7 @@ from broker.contract.federated.update import decode_slice
 from tests.support import trainer_text as t
 from tests.support.brokers import eventually
 from tests.support.jobs import blob, job, task
+from tests.support.mutated_trainers import try_mutants
 
 FLOATS, PARAMETERS, CLIP = 2, 4, 0.75
 SECRET = (0.1234, -987.5)
@@ -210,3 +211,10 @@ def test_beside_the_update_two_losses_leave_and_under_privacy_nothing(tmp_path):
         told[mode] = (piece.examples, piece.losses)
     loss = pytest.approx(abs(SECRET[1]))
     assert told == {"none": (3, (loss, loss)), "central": (1, None), "local": (1, None)}
+
+
+@pytest.mark.parametrize("runtime", ["wasmtime", "wasm3"])
+def test_mutated_modules_are_refused_ended_or_train(runtime):
+    outcomes = try_mutants(runtime, range(8), call_s=1.0)
+    assert outcomes["refused"] > 0
+    assert outcomes["trained"] > 0
