@@ -156,7 +156,7 @@ class Job:
         try:
             ours, held = shares(self._kit.samples.labels(self.service.pipeline), spec)
         except StorageError:
-            ours = held = 0
+            ours, held = spec.participation.min_examples, 0
             unable = "its samples cannot be read"
         actions: list[Action] = []
         if busy and unable is not None:
