@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
+from agent.config.sources import PathText
 from agent.errors import ChannelError
-from broker.contract.fields import Count, Line, Name, Tree
+from broker.contract.fields import Count, Digest, Line, Name, Tree
 from broker.contract.messages import Latency, McuMetrics, McuStatus
 from broker.contract.shape import Length, Range, parse
 
@@ -85,6 +86,27 @@ class Recalled:
 
 
 @dataclass(frozen=True)
+class Adopted:
+    """Child: from here on answers are those of the model that was asked for with `id`."""
+
+    kind: Literal["adopted"]
+    id: Line
+    model: Line
+    runtime: Line
+    runtime_reason: Line
+    load_ms: float
+
+
+@dataclass(frozen=True)
+class NotAdopted:
+    """Child: it goes on with the model that it has; a new child may be able to take the other."""
+
+    kind: Literal["not_adopted"]
+    id: Line
+    reason: Line
+
+
+@dataclass(frozen=True)
 class Mcu:
     """What the bridge knows of one microcontroller."""
 
@@ -150,14 +172,27 @@ class ForgetInputs:
 
 
 @dataclass(frozen=True)
+class Adopt:
+    """Main: load another model beside the one that serves, and go over to it between two frames.
+
+    `sha256` is that of the file; a child answers with `Adopted` or `NotAdopted`.
+    """
+
+    kind: Literal["adopt"]
+    id: Line
+    model: PathText
+    sha256: Digest
+
+
+@dataclass(frozen=True)
 class Stop:
     """Main: end in good order."""
 
     kind: Literal["stop"]
 
 
-FromChild = Ready | Progress | Answer | Refused | Snapshot | Recalled | Mcus
-ToChild = Start | Retune | Feed | TakeSnapshot | Recall | ForgetInputs | Stop
+FromChild = Ready | Progress | Answer | Refused | Snapshot | Recalled | Adopted | NotAdopted | Mcus
+ToChild = Start | Retune | Feed | TakeSnapshot | Recall | ForgetInputs | Adopt | Stop
 
 
 def from_child(tree: Any) -> FromChild:

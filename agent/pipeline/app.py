@@ -1,18 +1,17 @@
 """The pipeline child: reads a source, runs the model, answers, until it is told to stop."""
 
 import ctypes
-import gc
 import os
 import signal
 import sys
 import time
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import numpy as np
 
 from agent.channel.messages import (
+    Adopt,
+    Adopted,
     ForgetInputs,
+    NotAdopted,
     Progress,
     Ready,
     Recall,
@@ -23,21 +22,14 @@ from agent.channel.messages import (
     TakeSnapshot,
 )
 from agent.config.device import PipelineConfig
-from agent.config.processing import DetectPostprocess, Postprocess
+from agent.config.processing import Postprocess
 from agent.errors import AgentError, ChannelError, ConfigError, SourceError
-from agent.pipeline.adapters.confinement import confine
+from agent.pipeline.adapters.assembling import Assembly, Places, anchors
 from agent.pipeline.adapters.main_link import MainLink
+from agent.pipeline.adapters.newcomer import Newcomer
 from agent.pipeline.answers import Answered, answer_frame
-from agent.pipeline.inference import Inference
-from agent.pipeline.postprocess import build_postprocessor
-from agent.pipeline.preprocess import build_preprocessor
-from agent.pipeline.protocol import Postprocessor, Preprocessor
-from agent.pipeline.reach import reach_of
-from agent.pipeline.recent import Recent
 from agent.pipeline.sample import Sample
 from agent.pipeline.snapshot import snapshot
-from agent.runtime.adapters.loading import Options, load
-from agent.runtime.protocol import LoadedModel
 from agent.sources.adapters.inbox import Inbox
 from agent.sources.adapters.opening import open_source
 from agent.sources.protocol import EndOfSource, Source
@@ -50,18 +42,9 @@ FLUSH_ANSWERS = 128
 PROGRESS_MS = 500
 REOPEN_FIRST_S = 0.5
 REOPEN_MOST_S = 15.0
-MAX_ANCHORS_BYTES = 1024 * 1024
 PR_SET_PDEATHSIG = 1
-SANDBOXED = ("wasmtime", "wasm3")
 
 clock = time.monotonic_ns
-
-
-class Places(NamedTuple):
-    """Where machine code and plans are kept, and where the bridge listens."""
-
-    cache: Path | None = None
-    bridge: Path | None = None
 
 
 class Child:
@@ -73,7 +56,13 @@ class Child:
         self._link = link
         self._inbox = inbox
         self._config = config
-        self._inference, self._ready = _inference(config, places or Places())
+        began = clock()
+        self._assembly = Assembly(config, places or Places(), clock)
+        self._inference, loaded = self._assembly.first()
+        runtime, reason = loaded.model.info().runtime, loaded.reason[:400]
+        self._ready = Ready("ready", loaded.sha256, runtime, reason, (clock() - began) / 1e6)
+        self._postprocess = config.postprocess
+        self._newcomer: Newcomer | None = None
         self._source: Source | None = None
         self._source_state = "opening"
         self._reopen_at = 0.0
@@ -102,6 +91,8 @@ class Child:
 
     def turn(self) -> None:
         """Read at most one sample and answer it."""
+        if self._newcomer is not None and self._newcomer.is_there:
+            self._go_over(self._newcomer)
         sample = self._read()
         if sample is not None:
             self._latest = sample
@@ -190,6 +181,8 @@ class Child:
                     self._flush()
                     seen = snapshot(self._latest, self._inference.latest)
                     self._link.send(Snapshot("snapshot", request.id, seen))
+                case Adopt():
+                    self._adopt(request)
                 case Recall():
                     self._link.send(self._inference.recalled(request))
                 case ForgetInputs():
@@ -199,67 +192,42 @@ class Child:
     def _retune(self, request: Retune) -> None:
         config = parse(Postprocess, request.postprocess)
         try:
-            self._inference.retune(config, _anchors(config))
+            self._inference.retune(config, anchors(config))
         except ConfigError as error:
             self._warning = f"postprocess kept as it was: {error}"[:400]
         else:
-            self._warning = None
+            self._warning, self._postprocess = None, config
         self._say_progress()
 
+    def _adopt(self, request: Adopt) -> None:
+        if self._newcomer is not None:
+            reason = "another model is on its way"
+        elif self._config.runtime == "mcu":
+            reason = "microcontrollers take another model only from a new process"
+        else:
+            self._newcomer = Newcomer(request, self._assembly.load, clock)
+            return
+        self._link.send(NotAdopted("not_adopted", request.id, reason))
 
-def _inference(config: PipelineConfig, places: Places) -> tuple[Inference, Ready]:
-    began = clock()
-    # The main process ends a child that is late: a second clock would cost every run.
-    options = Options(config.threads, config.delegate, cache=places.cache, deadline_s=None)
-    if config.runtime == "mcu":
-        # It is imported where it is wanted: others are the smaller for it.
-        from agent.offload.adapters.opening import open_offloaded
-
-        model, sha256, reason = open_offloaded(config, options, places.bridge, clock)
-    else:
-        model, sha256, reason = load(config.model, config.runtime, options)
-    if len(model.inputs) != 1:
-        raise ConfigError(
-            f"model {config.model}: has {len(model.inputs)} inputs; a pipeline feeds exactly one"
+    def _go_over(self, newcomer: Newcomer) -> None:
+        """Go over to a model that is loaded; answers before this are the old one's, and sent."""
+        self._newcomer = None
+        self._flush()
+        request = newcomer.request
+        try:
+            loaded = newcomer.loaded()
+            self._inference.adopt(
+                loaded.model, self._config.preprocess, self._postprocess, anchors(self._postprocess)
+            )
+        except AgentError as error:
+            reason = " ".join(str(error).split())[:400]
+            self._link.send(NotAdopted("not_adopted", request.id, reason))
+            return
+        loaded = self._assembly.walled(loaded)
+        runtime, reason = loaded.model.info().runtime, loaded.reason[:400]
+        self._link.send(
+            Adopted("adopted", request.id, loaded.sha256, runtime, reason, newcomer.load_ms)
         )
-    preprocessor = build_preprocessor(config.preprocess, model.inputs[0])
-    anchors = _anchors(config.postprocess)
-    postprocessor = build_postprocessor(
-        config.postprocess, model.outputs, model.inputs[0], anchors=anchors
-    )
-    inference = _around(model, preprocessor, postprocessor, config)
-    info = model.info()
-    if any(name in (info.runtime, info.here) for name in SANDBOXED):
-        reason = f"{reason}; {confine(reach_of(config))}"
-    gc.freeze()
-    return inference, Ready("ready", sha256, info.runtime, reason[:400], (clock() - began) / 1e6)
-
-
-def _around(
-    model: LoadedModel, before: Preprocessor, after: Postprocessor, config: PipelineConfig
-) -> Inference:
-    samples = config.samples
-    recent = Recent(samples.recent, samples.recent_bytes) if samples.recent else None
-    if config.runtime != "mcu":
-        return Inference(model, before, after, clock, recent)
-    from agent.offload.inference import OffloadedInference
-    from agent.offload.model import OffloadedModel
-
-    assert isinstance(model, OffloadedModel)
-    spills = config.mcu.policy == "spill"
-    return OffloadedInference(model, before, after, clock, spills=spills, recent=recent)
-
-
-def _anchors(config: Postprocess) -> Any:
-    if not isinstance(config, DetectPostprocess) or config.anchors is None:
-        return None
-    path = Path(config.anchors)
-    try:
-        if path.stat().st_size > MAX_ANCHORS_BYTES:
-            raise ConfigError(f"anchors {path}: larger than {MAX_ANCHORS_BYTES} bytes")
-        return np.load(path, allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"anchors {path}: {error}") from None
 
 
 def main(fd: int, places: Places) -> int:

@@ -2,15 +2,17 @@
 
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from numpy.typing import NDArray
 
 from agent.channel.messages import Recall, Recalled
-from agent.config.processing import Postprocess
+from agent.config.processing import Postprocess, Preprocess
 from agent.learning.samples.sample import MAX_EXAMPLE_BYTES
 from agent.pipeline.answers import Answered
 from agent.pipeline.postprocess import build_postprocessor
+from agent.pipeline.preprocess import build_preprocessor
 from agent.pipeline.protocol import Postprocessor, Preprocessor
 from agent.pipeline.recent import Recent
 from agent.pipeline.sample import Sample
@@ -118,3 +120,26 @@ class Inference:
         self._post = build_postprocessor(
             config, model.outputs, model.inputs[0], anchors=anchors, previous=self._post
         )
+
+    def adopt(
+        self, model: LoadedModel, preprocess: Preprocess, postprocess: Postprocess, anchors: Any
+    ) -> None:
+        """Go over to another model; everything stays as it was if it does not fit.
+
+        What the preprocessor has of an input that is not complete stays too, and so does what the
+        postprocessor holds as active; inputs that are held for labels go if the new model would
+        read them otherwise.
+
+        Raises:
+            ConfigError: it does not fit what surrounds it.
+        """
+        before, after = self._model.inputs[0], model.inputs[0]
+        same = replace(before, name=after.name) == after
+        preprocessor = self._preprocessor if same else build_preprocessor(preprocess, after)
+        self._post = build_postprocessor(
+            postprocess, model.outputs, after, anchors=anchors, previous=self._post
+        )
+        self._model, self._preprocessor = model, preprocessor
+        self._outputs = range(len(model.outputs))
+        if not same:
+            self.forget_inputs()

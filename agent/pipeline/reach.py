@@ -34,9 +34,15 @@ class Reach:
     bridge: bool = False
 
 
-def reach_of(config: PipelineConfig) -> Reach | None:
-    """Return what a pipeline opens, also when its source is lost; None: other programs."""
+def reach_of(config: PipelineConfig, also: tuple[str, ...] = ()) -> Reach | None:
+    """Return what a pipeline opens, also when its source is lost; None: other programs.
+
+    Args:
+        also: files and folders that it reads later, whatever its source.
+    """
     reach = _of_source(config.source)
+    if reach:
+        reach = replace(reach, read=(*reach.read, *also))
     if reach and config.runtime == "mcu":
         reach = replace(reach, bridge=True)
     post = config.postprocess
