@@ -9,7 +9,7 @@ import sys
 import uuid
 from collections.abc import Iterable
 
-from agent.adapters.children import CACHE_FOLDER, Children
+from agent.adapters.children import CACHE_FOLDER, MODELS_FOLDER, Children
 from agent.adapters.config_files import default_device_id, state_folder
 from agent.adapters.event_queue import EventQueue
 from agent.adapters.learners import Learners
@@ -27,6 +27,7 @@ from agent.control.events import (
     ChildAction,
     End,
     Event,
+    Install,
     Kill,
     Log,
     Measure,
@@ -51,6 +52,8 @@ from agent.learning.jobs.adapters.job_folders import JobFolders
 from agent.learning.jobs.adapters.machine_conditions import conditions
 from agent.learning.jobs.kit import Ports
 from agent.learning.samples.adapters.sqlite_samples import SAMPLES_FILE, SqliteSamples
+from agent.models.adapters.installers import Installers
+from agent.models.adapters.model_folder import ModelFolder
 from agent.outbox.adapters.sqlite_store import SqliteStore
 from agent.outbox.outbox import Outbox
 from broker.contract.messages import encode
@@ -87,6 +90,9 @@ class App:
         self._selector = selectors.DefaultSelector()
         self._children = Children(self._state.path, self._selector, self._handle)
         self._learners = Learners(self._selector, self._handle)
+        self._installers = Installers(
+            self._state.path.absolute() / CACHE_FOLDER, self._selector, self._handle
+        )
         self._events = EventQueue()
         self._selector.register(self._events, selectors.EVENT_READ, None)
         self._end: End | None = None
@@ -103,15 +109,16 @@ class App:
         )
         shadow = Shadow(layers, recall(self._state.remembered()))
         outbox = Outbox(self._store, shadow.config.outbox, now.monotonic_ms)
-        blobs = BlobFolder(self._state.path.absolute() / BLOBS_FOLDER)
         folder = self._state.path.absolute()
+        blobs = BlobFolder(folder / BLOBS_FOLDER)
         ports = Ports(
             JobFolders(folder / JOBS_FOLDER),
             conditions,
             str(folder / SAMPLES_FILE),
             str(folder / CACHE_FOLDER),
         )
-        stores = Stores(self._samples, blobs, ports)
+        models = ModelFolder(folder / MODELS_FOLDER, lambda: shadow.config.models.limit_bytes)
+        stores = Stores(self._samples, blobs, ports, models)
         self._core = Agent(identity, shadow, outbox, stores, random.random)
         topic = Topics(config.broker.prefix).topic(StatusChannel(identity.device))
         will = Publish(topic, encode(reports.will(identity)), retain=True)
@@ -136,6 +143,7 @@ class App:
             self._core.close(self._machine.now())
             self._children.release()
             self._learners.release()
+            self._installers.release()
             self._store.close()
             self._samples.close()
             self._state.release()
@@ -152,6 +160,7 @@ class App:
         self._drain_link()
         self._children.reap()
         self._learners.poll()
+        self._installers.poll()
         self._handle(Tick())
         self._perform(self._core.publishable(self._machine.now()))
         self._feed_watchdog()
@@ -205,6 +214,8 @@ class App:
                 self._learners.start(action)
             case StopLearner():
                 self._learners.stop(action)
+            case Install():
+                self._installers.start(action)
 
     def _remember(self, action: Remember) -> None:
         try:

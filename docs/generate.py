@@ -13,6 +13,7 @@ from typing import Any
 
 from agent.config.device import DeviceConfig, local_only, remote_schema
 from agent.control import supervisor
+from agent.models import table as installation
 from broker.aggregator.job import machine as job_machine
 from broker.aggregator.round import machine as round_machine
 from broker.contract import blob_download
@@ -282,6 +283,12 @@ def state_machines() -> str:
             "The download of a blob",
             "See `broker/contract/blob_download.py`.",
             blob_download.diagram(),
+        ),
+        (
+            "An installation",
+            "One pipeline's way to a model that a job shipped, and back "
+            "([why](../explain/models.md)).",
+            installation.diagram(),
         ),
     )
     text = (

@@ -12,6 +12,7 @@ from broker.contract.shape import to_tree
 
 CACHE_FOLDER = "cache"
 BRIDGE_SOCKET = "bridge.sock"
+MODELS_FOLDER = "models"
 
 
 class Children:
@@ -22,6 +23,7 @@ class Children:
     ) -> None:
         """Prepare; `handle` is told what they say and how they end."""
         self._cache, self._bridge = state / CACHE_FOLDER, state / BRIDGE_SOCKET
+        self._models = state / MODELS_FOLDER
         self._selector = selector
         self._handle = handle
         self._children: dict[str, ChildProcess] = {}
@@ -37,7 +39,7 @@ class Children:
     def spawn_pipeline(self, action: Spawn) -> None:
         """Start a pipeline."""
         start = Start("start", action.pipeline, to_tree(action.config))
-        paths = (str(self._cache), str(self._bridge))
+        paths = (str(self._cache), str(self._bridge), str(self._models.absolute()))
 
         def words(descriptor: int) -> list[str]:
             return ["-m", "agent.pipeline.app", str(descriptor), *paths]

@@ -175,13 +175,13 @@ class ForgetInputs:
 class Adopt:
     """Main: load another model beside the one that serves, and go over to it between two frames.
 
-    `sha256` is that of the file; a child answers with `Adopted` or `NotAdopted`.
+    `sha256` is that of the file, if it matters; a child answers `Adopted` or `NotAdopted`.
     """
 
     kind: Literal["adopt"]
     id: Line
     model: PathText
-    sha256: Digest
+    sha256: Digest | None = None
 
 
 @dataclass(frozen=True)

@@ -62,6 +62,21 @@ class BlobsConfig:
 
 
 @dataclass(frozen=True)
+class ModelsConfig:
+    """Models that federated jobs end with, and when one is kept for good."""
+
+    limit_bytes: Annotated[
+        int, Range(2**20, 2**36), Doc("of all that are kept; a release that does not fit waits")
+    ] = 256 * 2**20
+    probation_results: Annotated[
+        int, Range(1, 10**6), Doc("inputs that a new model must have answered before it is kept")
+    ] = 20
+    probation_s: Annotated[
+        float, Range(0.1, 30 * 86_400), Doc("time that it must have served without an error")
+    ] = 60.0
+
+
+@dataclass(frozen=True)
 class PipelineConfig:
     """One source, one model, and what surrounds it."""
 
@@ -110,6 +125,7 @@ class DeviceConfig:
     metrics_interval_s: Annotated[float, Range(0.1, 86_400)] = 30.0
     outbox: OutboxConfig = OutboxConfig()
     blobs: BlobsConfig = BlobsConfig()
+    models: ModelsConfig = ModelsConfig()
     pipelines: Annotated[dict[Name, PipelineConfig], Length(32)] = field(default_factory=dict)
     mcus: Annotated[dict[Name, McuConfig], Length(16)] = field(default_factory=dict)
     home_assistant: HomeAssistantConfig = HomeAssistantConfig()

@@ -2,6 +2,7 @@
 
 from agent.channel.messages import Answer, Recalled, Snapshot
 from agent.config.device import DeviceConfig
+from agent.control.adoptions import Adoptions
 from agent.control.commands import Commands
 from agent.control.delivery import Delivery
 from agent.control.events import BRIDGE, Action, ChildEnded, ChildSaid, Now
@@ -13,9 +14,15 @@ class Children:
     """Pipelines and the bridge, and what becomes of their words."""
 
     def __init__(
-        self, pipelines: Pipelines, mcus: Microcontrollers, commands: Commands, delivery: Delivery
+        self,
+        pipelines: Pipelines,
+        adoptions: Adoptions,
+        mcus: Microcontrollers,
+        commands: Commands,
+        delivery: Delivery,
     ) -> None:
         self._pipelines = pipelines
+        self._adoptions = adoptions
         self._mcus = mcus
         self._commands = commands
         self._delivery = delivery
@@ -23,7 +30,7 @@ class Children:
     def configure(self, config: DeviceConfig, now: Now) -> list[Action]:
         """Start, change and stop children so that they become what is wanted."""
         bridge = self._mcus.configure(config.mcus, now)
-        return bridge + self._pipelines.configure(config.pipelines, now)
+        return bridge + self._pipelines.configure(self._adoptions.serving(config.pipelines), now)
 
     def stop(self, now: Now) -> list[Action]:
         """Ask all of them to end."""

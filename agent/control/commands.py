@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from agent.channel.messages import Recalled, Snapshot, TakeSnapshot
+from agent.control.adoptions import Adoptions
 from agent.control.events import Action, End, Now, Publish, SetLogLevel, Tell
 from agent.control.labelling import Labelling, Wanted
 from agent.control.pipelines import Pipelines
@@ -47,6 +48,7 @@ class Commands:
         topics: Topics,
         device: str,
         pipelines: Pipelines,
+        adoptions: Adoptions,
         samples: SampleStore,
         before_forgetting: Callable[[str, Now], list[Action]],
     ) -> None:
@@ -54,6 +56,7 @@ class Commands:
         self._topics = topics
         self._device = device
         self._pipelines = pipelines
+        self._adoptions = adoptions
         self.labelling = Labelling(samples, pipelines)
         self._seen: dict[Key, Command] = {}
         self._waiting: dict[Key, _Waiting] = {}
@@ -66,6 +69,7 @@ class Commands:
             "snapshot": self._snapshot,
             "label": self._label,
             "forget": self._forget,
+            "rollback": self._roll_back,
         }
 
     def handle(self, channel: CommandChannel, payload: bytes, now: Now) -> list[Action]:
@@ -208,6 +212,12 @@ class Commands:
         try:
             return Command("successful", args), self.labelling.forget(args)
         except AgentError as error:  # how many they were stays here
+            return _failed(str(error)), []
+
+    def _roll_back(self, _: str, args: dict[str, Any], now: Now) -> Answer:
+        try:
+            return Command("successful", args), self._adoptions.roll_back(args.get("pipeline"), now)
+        except AgentError as error:
             return _failed(str(error)), []
 
     def _count_waiting(self, op: str) -> int:

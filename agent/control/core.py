@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 from agent.blobs.blobs import Blobs
 from agent.channel.messages import Answer
+from agent.control.adopter import World
+from agent.control.adoptions import Adoptions
 from agent.control.announcements import Announcements
 from agent.control.children import Children
 from agent.control.commands import Commands
@@ -78,9 +80,12 @@ class Agent:
             *(stores.learning, stores.samples, self._blobs),
         )
         self._jobs = Jobs(kit)
-        self._parts: tuple[Part, ...] = (self._blobs, self._jobs)
+        world = World(stores.models, self._blobs, self._pipelines, identity.runtimes)
+        self._adoptions = Adoptions(world, self._topics)
+        self._parts: tuple[Part, ...] = (self._blobs, self._jobs, self._adoptions)
         self._commands = Commands(
-            self._topics, identity.device, self._pipelines, stores.samples, self._jobs.forgotten
+            *(self._topics, identity.device, self._pipelines, self._adoptions),
+            *(stores.samples, self._jobs.forgotten),
         )
         self._announcements = Announcements(
             identity, self._topics, shadow, self._pipelines, mcus, self._jobs
@@ -90,7 +95,9 @@ class Agent:
         self._counters = Counters()
         numbered = self._commands.labelling.answered
         self._delivery = Delivery(outbox, self._topics, identity.device, numbered)
-        self._children = Children(self._pipelines, mcus, self._commands, self._delivery)
+        self._children = Children(
+            self._pipelines, self._adoptions, mcus, self._commands, self._delivery
+        )
         self._linked = self._left = False
         self._subscriptions = Subscriptions(self._topics, identity.device)
         self._ending: End | None = None
@@ -106,6 +113,7 @@ class Agent:
             return []
         self._ending = End(error, again)
         self._end_due_ms = now.monotonic_ms + STOP_LIMIT_MS
+        self._adoptions.leave()
         return [*self._children.stop(now), *self._jobs.stop()]
 
     def handle(self, event: Event, now: Now) -> list[Action]:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from agent.channel.messages import Answer
 from agent.control import reports
 from agent.control.events import Action, Delivered, Log, Now, Publish
-from agent.control.pipelines import Pipeline
+from agent.control.pipeline import Pipeline
 from agent.errors import StorageError
 from agent.outbox.outbox import Outbox
 from broker.contract.codec import MAX_JSON_BYTES

@@ -8,6 +8,7 @@ from agent.channel.messages import FromChild, ToChild
 from agent.config.device import PipelineConfig
 from agent.config.mcus import McuConfig
 from agent.learning.learner.request import Report, Request
+from agent.models.request import Request as InstallerRequest
 
 BRIDGE = "bridge of microcontrollers"
 """Where a pipeline's name would be; no pipeline can be called so."""
@@ -130,12 +131,26 @@ class Readings:
 
 
 @dataclass(frozen=True)
+class Installed:
+    """The installer has done what `Install` asked for; with a reason if it could not.
+
+    Attributes:
+        is_final: the same would be found again.
+    """
+
+    pipeline: str
+    release: str
+    reason: str | None = None
+    is_final: bool = False
+
+
+@dataclass(frozen=True)
 class Tick:
     """Time passed."""
 
 
 LinkEvent = LinkUp | LinkDown | Received | Delivered | Taken
-Event = LinkEvent | Overflowed | ChildSaid | ChildEnded | LearnerEnded | Readings | Tick
+Event = LinkEvent | Overflowed | ChildSaid | ChildEnded | LearnerEnded | Installed | Readings | Tick
 
 
 @dataclass(frozen=True)
@@ -209,6 +224,15 @@ class Kill:
 
 
 @dataclass(frozen=True)
+class Install:
+    """Have an installer work on a release for a pipeline, and hand in `Installed`."""
+
+    pipeline: str
+    release: str
+    request: InstallerRequest
+
+
+@dataclass(frozen=True)
 class Remember:
     """Keep the remote configuration through a restart."""
 
@@ -243,7 +267,7 @@ class End:
     again: bool = False
 
 
-ChildAction = Spawn | SpawnBridge | Tell | Kill | StartLearner | StopLearner
+ChildAction = Spawn | SpawnBridge | Tell | Kill | StartLearner | StopLearner | Install
 Action = (
     ChildAction | Publish | Subscribe | Unsubscribe | Remember | SetLogLevel | Measure | Log | End
 )

@@ -2,12 +2,15 @@
 
 from base64 import b64encode
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from agent.channel.messages import (
+    Adopt,
+    Adopted,
     Answer,
     Feed,
     FromChild,
+    NotAdopted,
     Progress,
     Ready,
     Refused,
@@ -17,54 +20,9 @@ from agent.channel.messages import (
 from agent.config.device import PipelineConfig
 from agent.config.sources import MqttSource
 from agent.control.events import Action, Kill, Log, Now, Spawn, Tell
+from agent.control.pipeline import Pipeline
 from agent.control.supervisor import Effect, Event, Limits, State, Supervisor
-from broker.contract.messages import PipelineStatus
 from broker.contract.shape import to_tree
-
-MAX_COUNT = 2**53 - 1
-"""A message holds no larger count, whatever a child says it has counted."""
-
-
-@dataclass
-class Pipeline:
-    """One pipeline as the main process knows it."""
-
-    config: PipelineConfig
-    supervisor: Supervisor
-    ready: Ready | None = None
-    source: str | None = None
-    warning: str | None = None
-    results: int = 0
-    frames: int = 0
-    drops: int = 0
-    wanted: bool = True
-    _frames_before: int = 0
-    _drops_before: int = 0
-
-    def count(self, progress: Progress) -> None:
-        """Take in the counters of the present child, which began at zero."""
-        self.frames = min(MAX_COUNT, self._frames_before + progress.frames)
-        self.drops = min(MAX_COUNT, self._drops_before + progress.drops)
-        self.source, self.warning = progress.source, progress.warning
-
-    def child_ended(self) -> None:
-        """Keep the counters of the child that is gone."""
-        self._frames_before, self._drops_before = self.frames, self.drops
-        self.source = self.warning = None
-
-    def status(self) -> PipelineStatus:
-        """Say where it stands."""
-        state = self.supervisor.state
-        reason = self.supervisor.reason or self.warning
-        serving = self.ready if state in (State.RUNNING, State.STOPPING) else None
-        return PipelineStatus(
-            state=state.value,
-            reason=reason[:400] if reason else None,
-            model=serving.model if serving else None,
-            runtime=serving.runtime if serving else None,
-            runtime_reason=serving.runtime_reason if serving else None,
-            source=self.source,
-        )
 
 
 class Pipelines:
@@ -74,6 +32,7 @@ class Pipelines:
         self._random = random
         self._limits = limits or Limits()
         self._pipelines: dict[str, Pipeline] = {}
+        self._asked = 0
 
     def items(self) -> Mapping[str, Pipeline]:
         """Every pipeline, for reports."""
@@ -106,6 +65,28 @@ class Pipelines:
         """End and start one pipeline; a failed one gets a new chance."""
         return self._event(name, Event.RESTART, now)
 
+    def exchange(
+        self, name: str, config: PipelineConfig, sha256: str | None, now: Now
+    ) -> list[Action]:
+        """Go over to another model, between two frames if the child can; else by a new child.
+
+        Args:
+            config: with the model; what else differs, only a new child takes over.
+            sha256: of the model's file; None: whatever is there.
+        """
+        pipeline = self._pipelines.get(name)
+        if pipeline is None or not (pipeline.wanted and pipeline.config.enabled):
+            return []
+        before, pipeline.config = pipeline.config, config
+        supervisor = pipeline.supervisor
+        is_live = supervisor.state is State.RUNNING and not supervisor.is_doomed
+        if not is_live or replace(before, model=config.model) != config:
+            return self._event(name, Event.RESTART, now)
+        self._asked += 1
+        pipeline.asked = str(self._asked)
+        pipeline.asked_due_ms = now.monotonic_ms + self._limits.start_ms
+        return [Tell(name, Adopt("adopt", pipeline.asked, config.model, sha256))]
+
     def stop_all(self, now: Now) -> list[Action]:
         """Ask every pipeline to end."""
         return self.configure({}, now)
@@ -137,7 +118,27 @@ class Pipelines:
                 return self._event(name, Event.PROGRESS, now)
             case Refused():
                 return self._event(name, Event.REFUSED, now, message.reason)
+            case Adopted():
+                return self._adopted(name, pipeline, message, now)
+            case NotAdopted():
+                return self._not_adopted(name, pipeline, message, now)
         return []
+
+    def _adopted(self, name: str, pipeline: Pipeline, message: Adopted, now: Now) -> list[Action]:
+        if message.id == pipeline.asked:
+            pipeline.asked = None
+        reason, load_ms = message.runtime_reason, message.load_ms
+        pipeline.ready = Ready("ready", message.model, message.runtime, reason, load_ms)
+        text = f"pipeline {name}: went over to another model; it serves with {message.runtime}"
+        return [*self._event(name, Event.PROGRESS, now), Log("info", text)]
+
+    def _not_adopted(
+        self, name: str, pipeline: Pipeline, message: NotAdopted, now: Now
+    ) -> list[Action]:
+        if message.id != pipeline.asked:
+            return []
+        text = f"pipeline {name}: begins anew to change its model: {message.reason}"
+        return [*self._event(name, Event.RESTART, now), Log("info", text[:400])]
 
     def child_ended(self, name: str, cause: str, now: Now) -> list[Action]:
         """A child is gone, wanted or not."""
@@ -156,13 +157,18 @@ class Pipelines:
     def tick(self, now: Now) -> list[Action]:
         """Let time pass for every supervisor."""
         actions: list[Action] = []
-        for name in list(self._pipelines):
+        for name, pipeline in list(self._pipelines.items()):
             actions += self._event(name, Event.DUE, now)
+            if pipeline.asked is not None and now.monotonic_ms >= pipeline.asked_due_ms:
+                late = NotAdopted("not_adopted", pipeline.asked, "its child does not answer")
+                actions += self._not_adopted(name, pipeline, late, now)
         return actions
 
     def due_ms(self) -> int | None:
         """When `tick` has something to do."""
-        dues = (pipeline.supervisor.due_ms for pipeline in self._pipelines.values())
+        pipelines = self._pipelines.values()
+        dues = [one.supervisor.due_ms for one in pipelines]
+        dues += [one.asked_due_ms for one in pipelines if one.asked is not None]
         return min((due for due in dues if due is not None), default=None)
 
     def fed_topics(self) -> set[str]:
@@ -208,6 +214,7 @@ class Pipelines:
         return [self._action(name, pipeline, effect) for effect in effects]
 
     def _action(self, name: str, pipeline: Pipeline, effect: Effect) -> Action:
+        pipeline.asked = None  # whatever is done to the child, it does not adopt any more
         if effect is Effect.SPAWN:
             pipeline.ready = None
             return Spawn(name, pipeline.config)

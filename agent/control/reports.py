@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from agent.channel.messages import Answer
 from agent.control.events import BRIDGE, Now, Readings
 from agent.control.mcus import Microcontrollers
-from agent.control.pipelines import Pipeline, Pipelines
+from agent.control.pipeline import Pipeline
+from agent.control.pipelines import Pipelines
 from agent.outbox.outbox import Outbox
 from broker.contract.messages import (
     BridgeMetrics,

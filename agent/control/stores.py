@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from agent.blobs.store import BlobStore
 from agent.learning.jobs.kit import Ports
 from agent.learning.samples.store import SampleStore
+from agent.models.store import ModelStore
 
 
 @dataclass(frozen=True)
@@ -14,3 +15,4 @@ class Stores:
     samples: SampleStore
     blobs: BlobStore
     learning: Ports
+    models: ModelStore

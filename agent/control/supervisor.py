@@ -120,7 +120,8 @@ class Supervisor:
     def _enter(self, state: State, due_ms: int | None = None, reason: str | None = None) -> None:
         self.state, self.due_ms, self.reason = state, due_ms, reason
 
-    def _doomed(self) -> bool:
+    @property
+    def is_doomed(self) -> bool:
         """Killed or told to stop: nothing that the child still says may put its end off."""
         return self._stuck is not None or self._refused
 
@@ -136,18 +137,18 @@ class Supervisor:
         return self._spawn(now_ms, detail)
 
     def _serve(self, now_ms: int, _: str) -> list[Effect]:
-        if self._doomed():
+        if self.is_doomed:
             return []
         self._enter(State.RUNNING, now_ms + self.deadline_ms)
         return []
 
     def _extend(self, now_ms: int, _: str) -> list[Effect]:
-        if not self._doomed():
+        if not self.is_doomed:
             self.due_ms = now_ms + self.deadline_ms
         return []
 
     def _extend_start(self, now_ms: int, _: str) -> list[Effect]:
-        if not self._doomed():
+        if not self.is_doomed:
             self.due_ms = now_ms + max(self.limits.start_ms, self.deadline_ms)
         return []
 
@@ -164,7 +165,7 @@ class Supervisor:
         return [Effect.KILL]
 
     def _give_up(self, now_ms: int, detail: str) -> list[Effect]:
-        if self._doomed():
+        if self.is_doomed:
             return []
         self._refused = True
         self.reason = detail

@@ -18,6 +18,21 @@ from broker.contract.topics import (
     StatusChannel,
 )
 
+InstallStep = Literal[
+    "idle", "download", "verify", "stage", "golden", "switch", "probation", "commit", "rollback"
+]
+
+
+@dataclass(frozen=True)
+class ReleaseStatus:
+    """What federated jobs shipped to a pipeline, and what became of it."""
+
+    step: Annotated[InstallStep, Doc("[of the installation](state-machines.md#an-installation)")]
+    job: Annotated[Name | None, Doc("whose release serves; none: the configured model does")] = None
+    release: Annotated[Count | None, Doc("that serves")] = None
+    coming: Annotated[Line | None, Doc("what is being installed")] = None
+    refused: Annotated[Line | None, Doc("the last release that does not serve, and why")] = None
+
 
 @dataclass(frozen=True)
 class PipelineStatus:
@@ -29,6 +44,7 @@ class PipelineStatus:
     runtime: Annotated[Line | None, Doc("runtime that serves it")] = None
     runtime_reason: Annotated[Line | None, Doc("why that runtime was chosen")] = None
     source: Annotated[Line | None, Doc("open, waiting or ended; with the cause")] = None
+    shipped: Annotated[ReleaseStatus | None, Doc("models from federated jobs, if any came")] = None
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from agent.control.events import (
     Delivered,
     End,
     Event,
+    Install,
     Kill,
     LinkDown,
     LinkUp,
@@ -48,6 +49,7 @@ from agent.outbox.outbox import Outbox
 from broker.contract.messages import Latency
 from tests.support.fake_blobs import FakeBlobs
 from tests.support.fake_jobs import FakeJobs
+from tests.support.fake_models import FakeModels
 from tests.support.fake_samples import FakeSamples
 from tests.support.fake_store import FakeStore
 
@@ -88,6 +90,7 @@ class Rig:
     blobs: FakeBlobs = field(default_factory=FakeBlobs)
     jobs: FakeJobs = field(default_factory=FakeJobs)
     conditions: Conditions = field(default_factory=Conditions)
+    models: FakeModels = field(default_factory=FakeModels)
     device: str = "dev"
     instance: str = "one"
     seed: int = 0
@@ -102,6 +105,7 @@ class Rig:
         self.alive: set[str] = set()
         self.told: list[tuple[str, ToChild]] = []
         self.killed: list[str] = []
+        self.installs: list[Install] = []
         self.bridges: list[dict[str, McuConfig]] = []
         self.logs: list[Log] = []
         self.levels: list[str] = []
@@ -115,7 +119,7 @@ class Rig:
         )
         chance = random.Random(self.seed).random
         ports = Ports(self.jobs, lambda: self.conditions, "/samples.sqlite3")
-        stores = Stores(self.samples, self.blobs, ports)
+        stores = Stores(self.samples, self.blobs, ports, self.models)
         self.agent = Agent(identity, shadow, self.outbox, stores, chance, self.limits)
         self.perform(self.agent.begin(self.now()))
 
@@ -149,6 +153,8 @@ class Rig:
                     assert BRIDGE not in self.alive, "two bridges"
                     self.alive.add(BRIDGE)
                     self.bridges.append(dict(action.mcus))
+                case Install():
+                    self.installs.append(action)
                 case Tell():
                     self.told.append((action.pipeline, action.message))
                 case Kill():

@@ -60,15 +60,24 @@ class Assembly:
             loaded = open_offloaded(config, self._options(), bridge, self._clock)
         else:
             loaded = self.load(config.model)
-        model = checked(loaded.model, config.model)
-        preprocessor = build_preprocessor(config.preprocess, model.inputs[0])
-        postprocessor = build_postprocessor(
-            config.postprocess, model.outputs, model.inputs[0], anchors=anchors(config.postprocess)
-        )
-        inference = self._around(model, preprocessor, postprocessor)
+        inference = self._around(loaded.model, *self._surroundings(loaded.model))
         loaded = self.walled(loaded)
         gc.freeze()
         return inference, loaded
+
+    def trial(self) -> LoadedModel:
+        """Load the model and see that what is configured around it fits, without using it so.
+
+        What microcontrollers are to run is loaded for this machine.
+
+        Raises:
+            AgentError: see `first`.
+        """
+        config = self._config
+        runtime = "auto" if config.runtime == "mcu" else config.runtime
+        model = load(config.model, runtime, self._options()).model
+        self._surroundings(model)
+        return model
 
     def load(self, path: str) -> Loaded:
         """Load a model as the configuration says, but from `path`.
@@ -77,6 +86,12 @@ class Assembly:
             AgentError: see `first`.
         """
         return load(path, self._config.runtime, self._options())
+
+    def _surroundings(self, model: LoadedModel) -> tuple[Preprocessor, Postprocessor]:
+        config, info = self._config, checked(model, self._config.model).inputs[0]
+        before = build_preprocessor(config.preprocess, info)
+        boxes = anchors(config.postprocess)
+        return before, build_postprocessor(config.postprocess, model.outputs, info, anchors=boxes)
 
     def walled(self, loaded: Loaded) -> Loaded:
         """Give up what a module is not to reach, once; say so in the reason of its runtime."""
@@ -90,7 +105,8 @@ class Assembly:
     def _later(self) -> tuple[str, ...]:
         """What another model is loaded from, when the walls are up."""
         models, cache = self._places.models, self._places.cache
-        if models is None or cache is None:
+        learning = self._config.learning
+        if models is None or cache is None or not (learning.adopt and learning.jobs):
             return ()
         return (str(models), str(cache), PROCESSOR, self._config.model)
 

@@ -6,6 +6,7 @@ call holds the interpreter lock and cannot be interrupted.
 
 import os
 import weakref
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -51,8 +52,7 @@ class Wasm3Instance:
         self.memory = memory.cast("B")
         if len(self.memory) != module.memory_bytes:
             raise ModelError(f"the runtime gave {len(self.memory)} bytes of memory")
-        # When a call traps, wasm3 prints every frame of it: thousands of lines.
-        self._stderr, self._nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+        self._stderr, self._nowhere = _outlets()
         self.detail = f"wasm3 {wasm3.M3_VERSION}"
 
     def call(self, name: str, *arguments: int) -> int:
@@ -81,6 +81,15 @@ class Wasm3Instance:
             memory[segment.address : segment.address + len(content)] = np.frombuffer(
                 content, np.uint8
             )
+
+
+@cache
+def _outlets() -> tuple[int, int]:
+    """Where errors go, and nowhere: when a call traps, wasm3 prints thousands of lines.
+
+    They are opened once: a later module may come when nothing can be opened any more.
+    """
+    return os.dup(2), os.open(os.devnull, os.O_WRONLY)
 
 
 class Wasm3Pool:

@@ -1,0 +1,1 @@
+"""Where models meet files and processes."""

@@ -1,0 +1,216 @@
+"""A running pipeline goes over to another model: every input is answered once, in order, by the
+model whose turn it was."""
+
+import hashlib
+import select
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+
+from agent.adapters.child_process import ChildProcess
+from agent.channel.messages import (
+    Adopt,
+    Adopted,
+    Answer,
+    FromChild,
+    NotAdopted,
+    Progress,
+    Ready,
+    Refused,
+    Retune,
+    Start,
+    Stop,
+)
+from tests.support.shipping import answers, digits_model
+from tests.support.wasm_modules import module_of
+from toolchain.convert.convert import Choices
+
+LABELS = [str(digit) for digit in range(10)]
+PATIENCE_S = 20.0
+FRAMES = 400
+KINDS = {
+    "tflite": lambda model: model,
+    "wasmtime": lambda model: module_of(model, Choices(target="simd")),
+    "wasm3": lambda model: module_of(model, Choices(target="scalar")),
+}
+SUFFIX = {"tflite": "tflite", "wasmtime": "wasm", "wasm3": "wasm"}
+
+
+class Child:
+    """A pipeline's process, and all that it said."""
+
+    def __init__(self, folder: Path, model: str, **changes: Any) -> None:
+        self.said: list[FromChild] = []
+        models, cache = folder / "models", folder / "cache"
+        tree = {
+            "model": model,
+            "source": {"kind": "replay", "path": str(folder / "images.npy"), "loop": True},
+            "preprocess": {"kind": "image"},
+            "postprocess": {"kind": "classify", "labels": LABELS},
+            "learning": {"jobs": ["digits"]},
+            "deadline_ms": 4000,
+        } | changes
+        words = [str(cache), str(folder / "bridge.sock"), str(models)]
+        start = Start("start", "digits", tree)
+        self.process = ChildProcess(lambda fd: ["-m", "agent.pipeline.app", str(fd), *words], start)
+
+    def until(self, kind: type, count: int = 1) -> list[Any]:
+        """Listen until so many messages of a kind came; return all of it."""
+        ends = time.monotonic() + PATIENCE_S
+        while len(found := [one for one in self.said if isinstance(one, kind)]) < count:
+            assert time.monotonic() < ends, self.said[-3:]
+            assert not self.process.closed, self.said[-3:]
+            select.select([self.process], [], [], 0.5)
+            self.said += self.process.receive()
+        return found
+
+    def more(self, count: int) -> None:
+        """Listen to so many further answers."""
+        self.until(Answer, len([one for one in self.said if isinstance(one, Answer)]) + count)
+
+    def adopt(self, model: Path, sha256: str | None = None) -> FromChild:
+        before = len(self.said)
+        self.process.send(Adopt("adopt", "7", str(model), sha256))
+        ends = time.monotonic() + PATIENCE_S
+        while time.monotonic() < ends:
+            for one in self.said[before:]:
+                if isinstance(one, Adopted | NotAdopted):
+                    assert one.id == "7"
+                    return one
+            self.more(1)
+        raise AssertionError(self.said[-3:])
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    images = np.random.default_rng(1).integers(0, 256, (FRAMES, 8, 8, 1)).astype(np.uint8)
+    np.save(tmp_path / "images.npy", images)
+    (tmp_path / "models").mkdir()
+    return tmp_path
+
+
+def put(folder: Path, name: str, data: bytes) -> Path:
+    path = folder / "models" / name
+    path.write_bytes(data)
+    return path
+
+
+def expected(model: bytes, folder: Path) -> list[int]:
+    """The label that LiteRT gives each picture."""
+    images = np.load(folder / "images.npy")
+    given = (images.astype(np.int16) - 128).astype(np.int8)
+    return [int(row) for row in answers(model, given).reshape(FRAMES, -1).argmax(axis=1)]
+
+
+def check_answers(
+    said: list[FromChild], before: list[int], after: list[int], tolerated: float
+) -> int:
+    """Every picture in its turn, each by the model whose turn it was; return how many there were.
+
+    Args:
+        tolerated: share of answers that may differ from LiteRT's: our engine rounds otherwise.
+    """
+    labels, number, off = before, 0, 0
+    for one in said:
+        if isinstance(one, Adopted):
+            labels = after
+        elif isinstance(one, Answer):
+            assert one.input is not None
+            assert int(one.input.split("[")[1][:-1]) == number % FRAMES, "lost or doubled"
+            off += int(one.outputs["top"][0]["label"]) != labels[number % FRAMES]
+            number += 1
+    assert off <= tolerated * number
+    return number
+
+
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [("tflite", "tflite"), ("wasmtime", "wasmtime"), ("wasm3", "wasm3"), ("tflite", "wasm3")],
+)
+def test_no_input_is_lost_or_answered_twice(first: str, then: str, folder: Path) -> None:
+    one, two = digits_model(1), digits_model(2)
+    old = put(folder, f"one.{SUFFIX[first]}", KINDS[first](one))
+    data = KINDS[then](two)
+    new = put(folder, f"two.{SUFFIX[then]}", data)
+    runtime = first if first == then else "auto"
+    with_label = expected(one, folder), expected(two, folder)
+    child = Child(folder, str(old), runtime=runtime)
+    ready = child.until(Ready)[0]
+    assert ready.model == hashlib.sha256(old.read_bytes()).hexdigest()
+    child.more(200)
+    sha256 = hashlib.sha256(data).hexdigest()
+    adopted = child.adopt(new, sha256)
+    assert isinstance(adopted, Adopted), adopted
+    assert adopted.model == sha256
+    assert first == then or adopted.runtime in ("wasmtime", "wasm3")
+    child.more(500)
+    child.process.send(Stop("stop"))
+    differs = sum(a != b for a, b in zip(*with_label, strict=True))
+    assert differs > FRAMES // 10, "the two models are alike: nothing was shown"
+    number = check_answers(child.said, *with_label, 0 if then == "tflite" else 0.03)
+    assert number >= 700
+    child.process.release()
+
+
+@pytest.mark.parametrize("what", ["damaged", "another file", "missing", "of another shape"])
+def test_what_does_not_fit_leaves_the_old_one(what: str, folder: Path) -> None:
+    from tests.support.small_models import conv_model
+    from toolchain.tflite.writer import write
+
+    one = digits_model(1)
+    old = put(folder, "one.tflite", one)
+    contents = {
+        "damaged": digits_model(2)[:-2000],
+        "another file": digits_model(2),
+        "of another shape": write(conv_model()),
+        "missing": b"",
+    }
+    new = put(folder, "two.tflite", contents[what])
+    if what == "missing":
+        new.unlink()
+    child = Child(folder, str(old))
+    child.until(Ready)
+    child.more(50)
+    wanted = "0" * 64 if what == "another file" else None
+    answer = child.adopt(new, wanted)
+    assert isinstance(answer, NotAdopted)
+    child.more(300)
+    labels = expected(one, folder)
+    assert check_answers(child.said, labels, labels, 0) >= 350
+    child.process.release()
+
+
+def test_a_threshold_that_was_changed_holds_for_the_new_model(folder: Path) -> None:
+    old = put(folder, "one.tflite", digits_model(1))
+    new = put(folder, "two.tflite", digits_model(2))
+    child = Child(folder, str(old))
+    child.until(Ready)
+    child.process.send(Retune("retune", {"kind": "classify", "labels": LABELS, "top_k": 3}))
+    child.more(50)
+    assert isinstance(child.adopt(new), Adopted)
+    before = len(child.said)
+    child.more(50)
+    tops = [len(one.outputs["top"]) for one in child.said[before:] if isinstance(one, Answer)]
+    assert set(tops) == {3}
+    child.process.release()
+
+
+def test_many_models_one_after_another_leave_no_memory(folder: Path) -> None:
+    paths = [put(folder, f"{seed}.tflite", digits_model(seed)) for seed in (1, 2)]
+    source = {"kind": "replay", "path": str(folder / "images.npy"), "loop": True, "rate_hz": 100.0}
+    child = Child(folder, str(paths[0]), source=source)
+    child.until(Ready)
+    process = psutil.Process(child.process.pid)
+    for turn in range(30):
+        child.said.clear()
+        assert isinstance(child.adopt(paths[turn % 2]), Adopted)
+        if turn == 9:
+            settled = process.memory_info().rss
+    assert process.memory_info().rss - settled < 4 << 20
+    assert not any(isinstance(one, Refused) for one in child.said)
+    child.until(Progress)
+    child.process.release()

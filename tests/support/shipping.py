@@ -1,0 +1,149 @@
+"""Digit models as a job ships them, made and published by hand."""
+
+from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from agent.models.journal import Release
+from broker.contract.blobs import blob_chunks, blob_ref
+from broker.contract.bundle.manifest import (
+    Artifact,
+    Golden,
+    InputSpec,
+    Manifest,
+    OutputSpec,
+    TensorSpec,
+    TrainingRecord,
+    write_manifest,
+)
+from broker.contract.federated.channels import JobOutcomeChannel
+from broker.contract.federated.outcome import JobOutcome
+from broker.contract.messages import encode
+from broker.contract.topics import Topics
+from tests.support.brokers import TestClient
+from tests.support.wasm_modules import module_of
+from toolchain.convert.convert import Choices
+from toolchain.digits import Digits, quantize, split, train
+from toolchain.digits.adapters import scikit
+
+TOPICS = Topics()
+EPOCHS = 2
+GOLDEN = 6
+TOLERANCE = 4
+"""Quanta: TFLite and our engine round in two ways."""
+
+
+@cache
+def known() -> Digits:
+    return split(scikit.load(), np.random.default_rng(7))[0]
+
+
+@cache
+def digits_model(seed: int) -> bytes:
+    """An int8 model that differs from every other seed's, and knows its digits roughly."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1):
+        network = train(known(), np.random.default_rng(seed), epochs=EPOCHS)
+        return quantize(network, known().images)
+
+
+def interpreter(model: bytes) -> Any:
+    from ai_edge_litert.interpreter import Interpreter
+
+    made = Interpreter(model_content=model, num_threads=1)
+    made.allocate_tensors()
+    return made
+
+
+def answers(model: bytes, inputs: np.ndarray) -> np.ndarray:
+    """What LiteRT makes of int8 inputs, [n, …] each way."""
+    made = interpreter(model)
+    (given,), (found,) = made.get_input_details(), made.get_output_details()
+    rows = []
+    for row in inputs:
+        made.set_tensor(given["index"], row.reshape(given["shape"]))
+        made.invoke()
+        rows.append(made.get_tensor(found["index"]).copy())
+    return np.stack(rows)
+
+
+def spec_of(detail: dict[str, Any]) -> TensorSpec:
+    scale, zero_point = detail["quantization"]
+    shape = tuple(int(length) for length in detail["shape"])
+    return TensorSpec(shape, np.dtype(detail["dtype"]).name, float(scale), int(zero_point))  # type: ignore[arg-type]
+
+
+@dataclass
+class Shipment:
+    """A release and all of its files."""
+
+    manifest: Manifest
+    files: list[bytes]
+    document: bytes = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.document = write_manifest(self.manifest)
+
+    @property
+    def release(self) -> Release:
+        training = self.manifest.training
+        assert training is not None
+        return Release(training.job, self.manifest.release, blob_ref(self.document))
+
+    def sha256(self, runtime: str = "tflite") -> str:
+        artifact = self.manifest.artifact(runtime)
+        assert artifact is not None
+        return artifact.blob.sha256
+
+    def bent(self, **changes: Any) -> "Shipment":
+        """The same files under another manifest."""
+        return Shipment(replace(self.manifest, **changes), self.files)
+
+    def publish(
+        self, client: TestClient, *, corrupt: str | None = None, shipped: bool = True
+    ) -> None:
+        """Publish every file, then the word; `corrupt` is the digest of a file that is damaged."""
+        for data in (self.document, *self.files):
+            ref = blob_ref(data)
+            for channel, chunk in blob_chunks(ref, data):
+                bent = bytes([chunk[0] ^ 1]) + chunk[1:] if ref.sha256 == corrupt else chunk
+                client.publish(TOPICS.topic(channel), bent, retain=True)
+        release = self.release
+        outcome = JobOutcome(release.job, release.release, shipped, release.manifest)
+        topic = TOPICS.topic(JobOutcomeChannel(release.job))
+        client.publish(topic, encode(outcome), retain=True)
+
+
+def shipment(
+    seed: int, number: int, job: str = "digits", model: bytes | None = None, **changes: Any
+) -> Shipment:
+    """A release of the digits model of a seed, with golden samples that LiteRT computed."""
+    model = digits_model(seed) if model is None else model
+    made = interpreter(model)
+    given, found = spec_of(made.get_input_details()[0]), spec_of(made.get_output_details()[0])
+    chance = np.random.default_rng(number)
+    inputs = chance.integers(-128, 128, (GOLDEN, *given.shape)).astype(np.int8)
+    outputs = answers(model, inputs)
+    artifacts = {
+        "tflite": model,
+        "wasm-simd": module_of(model, Choices(target="simd")),
+        "wasm-scalar": module_of(model, Choices(target="scalar")),
+    }
+    golden = [inputs.tobytes(), outputs.tobytes()]
+    manifest = Manifest(
+        name=job,
+        release=number,
+        task="classify",
+        input=InputSpec("image", given),
+        outputs=(OutputSpec(found),),
+        artifacts=tuple(
+            Artifact(runtime, blob_ref(data))  # type: ignore[arg-type]
+            for runtime, data in artifacts.items()
+        ),
+        golden=Golden(GOLDEN, blob_ref(golden[0]), blob_ref(golden[1]), TOLERANCE),
+        training=TrainingRecord(job, 1, 1, blob_ref(b"trained")),
+    )
+    return Shipment(replace(manifest, **changes), [*artifacts.values(), *golden])
