@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.shipping import Shipment, shipment
 
 from agent.models.adapters.model_folder import ModelFolder
 from broker.adapters.private_broker import RunningBroker
 from broker.contract.messages import ReleaseStatus, Result
 from tests.support.agents import Bench, Fleet, RunningAgent
+from tests.support.shipping import Shipment, shipment
 
 QUICK = {"probation_results": 5, "probation_s": 0.5}
 LONG = {"probation_results": 5, "probation_s": 600.0}
