@@ -31,7 +31,8 @@ def ranges(layers: Sequence[Layer], examples: Floats) -> tuple[list[tuple[float,
     seen: list[list[tuple[float, float]]] = []
     last: list[Floats] = []
     for start in range(0, len(examples), BATCH):
-        part = outputs(layers, examples[start : start + BATCH])
+        with np.errstate(over="ignore", invalid="ignore"):
+            part = outputs(layers, examples[start : start + BATCH])
         seen.append([(float(one.min()), float(one.max())) for one in part])
         last.append(part[-1].reshape(len(part[-1]), -1))
     bounds = [

@@ -10,6 +10,7 @@ from toolchain.training import network as n
 from toolchain.training.steps import Kind, Step, steps_of
 
 Floats = NDArray[np.float32]
+MAX_PARAMETER = 2.0**40
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,8 @@ def layers_of(network: n.Network, parameters: Floats) -> tuple[Layer, ...]:
     wanted = sum(step.parameters for step in steps)
     if parameters.shape != (wanted,):
         raise ModelRefused(f"network: it has {wanted} parameters, the vector {parameters.size}")
-    if not np.isfinite(parameters).all():
-        raise ModelRefused("parameters: one is not finite; the training has diverged")
+    if not (np.abs(parameters) <= MAX_PARAMETER).all():
+        raise ModelRefused("parameters: one is not finite, or huge; the training has diverged")
     computing = [layer for layer in network.layers if not isinstance(layer, n.Flatten)]
     found, at = [], 0
     for step, layer in zip(steps, computing, strict=True):

@@ -13,6 +13,7 @@ from toolchain.export import calibration as c
 from toolchain.export.forward import ranges
 from toolchain.export.graph import Builder
 from toolchain.export.layers import Floats, Layer, layers_of
+from toolchain.export.scales import LEAST_SCALE, MAX_VALUE, input_scale
 from toolchain.tflite.dtype import DType
 from toolchain.tflite.model import Graph, Model, Quantization, Signature, Tensor
 from toolchain.tflite.writer import write
@@ -69,6 +70,8 @@ def quantize(trained: Trained, calibration: NDArray[np.generic] | None, run: Run
         ModelRefused: network, parameters, backbone and calibration do not go together.
     """
     layers = layers_of(trained.network, trained.parameters)
+    if trained.scale is not None and not LEAST_SCALE <= trained.scale.scales[0] <= c.MAX_NUMBER:
+        raise ModelRefused(f"input scale: must be {LEAST_SCALE:.3g} to {c.MAX_NUMBER:.3g}")
     if trained.backbone is None:
         return _whole(trained, layers, calibration)
     return _behind(trained, trained.backbone, layers, calibration, run)
@@ -83,7 +86,7 @@ def _whole(
         scale = scale or c.UNIT
     else:
         real = c.real_inputs(calibration, shape, scale)
-        scale = scale or c.input_scale(real)
+        scale = scale or input_scale(real)
     inputs = c.to_int8(real, scale)
     # The ranges are those of the inputs that the model will see.
     seen, last = ranges(layers, c.to_real(inputs, scale))
@@ -132,6 +135,8 @@ def _built(
     builder: Builder, trained: Trained, layers: tuple[Layer, ...], seen: list[tuple[float, float]]
 ) -> Builder:
     for number, (layer, bounds) in enumerate(zip(layers, seen, strict=True)):
+        if not -MAX_VALUE <= bounds[0] <= bounds[1] <= MAX_VALUE:
+            raise ModelRefused(f"network: the outputs of layer {number} go beyond ±{MAX_VALUE:.3g}")
         builder.layer(number, layer, bounds)
     builder.shaped((1, layers[-1].step.output[2]))
     if trained.network.loss == "cross_entropy":

@@ -17,6 +17,11 @@ FACTOR_MAX = 64.0
 FACTOR_MIN = 2.0**-24
 """Below it even the largest sum is no step of the output."""
 
+LEAST_SCALE = 2.0**-48
+"""Products of two scales are scales, too, and have to be normal float32 numbers."""
+MAX_VALUE = 2.0**60
+"""For the same reason; weights of the contract are below 2^40."""
+
 
 def weight_scales(
     weights: Floats, bias: Floats, source: Quantization, *, by_channel: bool
@@ -26,18 +31,24 @@ def weight_scales(
     least = np.abs(bias.astype(np.float64)) / (source.scales[0] * BIAS_MAX)
     if not by_channel:
         least = least.max(keepdims=True)
-    return _at_least(plain, least)
+    return _at_least(plain, np.maximum(least, LEAST_SCALE))
 
 
 def output_scale(
     low: float, high: float, source: Quantization, weights: Quantization
 ) -> Quantization:
     """The output's quantization for a range, no finer than sums can tell."""
-    unit = source.scales[0] * max(weights.scales) / FACTOR_MAX
+    unit = max(LEAST_SCALE, source.scales[0] * max(weights.scales) / FACTOR_MAX)
     low, high = min(0.0, low), max(0.0, high)
     if high - low < 255 * unit:
         high = low + 255 * unit
     return q.activation(np.array([low, high]))
+
+
+def input_scale(values: Floats) -> Quantization:
+    """The quantization that covers a model's inputs."""
+    found = q.activation(values)
+    return found if found.scales[0] >= LEAST_SCALE else Quantization((LEAST_SCALE,), (-128,))
 
 
 def coarsened(weights: Quantization, source: Quantization, output: Quantization) -> Quantization:

@@ -1,5 +1,6 @@
 """Our own engine as a judge: runs a .tflite on many inputs, in wasm under wasmtime."""
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,7 @@ class EngineRun:
         """
         wasmtime = _wasmtime()
         plan = to_plan(model, self._choices)
-        module = to_module(plan, load(TARGET), "export", self._choices)
+        module = to_module(plan, self._prebuilt, "export", self._choices)
         engine = wasmtime.Engine()
         store = wasmtime.Store(engine)
         compiled = wasmtime.Module(engine, module)
@@ -51,6 +52,10 @@ class EngineRun:
                 raise ModelRefused(f"the engine fails on this model with status {status}")
             answer[:] = memory[out : out + sizes[1]]
         return found.view(np.int8)
+
+    @cached_property
+    def _prebuilt(self) -> bytes:
+        return load(TARGET)
 
 
 def _wasmtime() -> Any:
