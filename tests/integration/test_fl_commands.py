@@ -12,7 +12,7 @@ from broker.contract.messages import decode
 from broker.contract.shape import to_tree
 from tests.support import aggregator_rig
 from tests.support.aggregation import START
-from tests.support.aggregator_rig import Fleet, Process, nearest_job
+from tests.support.aggregator_rig import Fleet, Process, nearest_job, shipping_job
 from tests.support.brokers import TestClient, eventually
 
 pytest_plugins = ["tests.support.brokers"]
@@ -49,6 +49,32 @@ def test_a_job_from_start_to_end(broker, job_file, tmp_path, capsys):
         assert told["jobs"]["digits"]["state"] == "done"
         assert len((tmp_path / "out" / "digits.csv").read_text().splitlines()) == 4
         assert Image.open(tmp_path / "out" / "digits.png").format == "PNG"
+    finally:
+        fleet.close()
+        assert process.stop() == 0
+
+
+@pytest.mark.parametrize(("gate", "code"), [(9.0, 0), (0.1, 4)])
+def test_a_job_that_ships_from_its_file_to_the_outcome(broker, gate, code, tmp_path, capsys):
+    spec = shipping_job(1)
+    job_file = aggregator_rig.job_file(tmp_path, spec)
+    (tmp_path / "net.json").write_text(json.dumps(spec.outcome.network))
+    (tmp_path / "inputs.npy").write_bytes(aggregator_rig.npy(aggregator_rig.CALIBRATION))
+    tree = json.loads(job_file.read_text())
+    tree["outcome"] = {"network": "net.json"}
+    job_file.write_text(json.dumps(tree))
+    process = Process(broker.url, tmp_path / "state")
+    fleet = Fleet(broker.address.port, spec, random.Random(1))
+    words = ("--calibration", tmp_path / "inputs.npy", "--set", f"evaluation.gate_loss={gate}")
+    try:
+        process.wait_until_up()
+        assert called(capsys, "fl", "start", job_file, "--broker", broker.url, *words)[0] == 0
+        assert eventually(lambda: fleet.step() or fleet.outcome is not None, 40)
+        found, told = called(capsys, "fl", "status", "digits", "--follow", "--broker", broker.url)
+        status = told["jobs"]["digits"]
+        assert found == code
+        assert (status["state"], status["shipped"], status["release"]) == ("done", not code, 1)
+        assert status["judged"]["baseline_loss"] == 2.5
     finally:
         fleet.close()
         assert process.stop() == 0

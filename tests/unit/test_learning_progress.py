@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 
 import numpy as np
 import pytest
@@ -10,12 +11,13 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from broker.contract.blobs import blob_ref
+from broker.contract.bundle.manifest import Judged
 from broker.contract.errors import MessageError
 from broker.contract.federated.round import JobStatus, RoundReport
 from broker.contract.messages import encode
 from broker.contract.topics import Topics
 from broker.errors import UsageError
-from broker.learning.job_file import resolve
+from broker.learning.job_file import check_outcome, resolve
 from broker.learning.plot import png
 from broker.learning.progress import Progress, bar, line, series, to_csv
 
@@ -118,3 +120,71 @@ def test_a_job_file_names_files():
 def test_a_wrong_job_file_is_refused(model, error):
     with pytest.raises(error):
         resolve(document(**model), FILES.__getitem__)
+
+
+NETWORK = {"input": [4], "layers": [{"kind": "dense", "units": 2}]}
+
+
+def shipping(**outcome):
+    """A job whose ten parameters are those of a network of 4 to 2."""
+    tree = document(example_floats=4, labels=["no", "yes"])
+    return tree | {"outcome": {"network": "net.json", **outcome}}
+
+
+def files(**more: bytes):
+    held = FILES | {"head.f32": np.arange(10, dtype="<f4").tobytes()}
+    held |= {"net.json": json.dumps(NETWORK).encode(), "cal.npy": npy(np.eye(4, dtype="<f4"))}
+    return (held | more).__getitem__
+
+
+def npy(array: np.ndarray) -> bytes:
+    out = io.BytesIO()
+    np.save(out, array)
+    return out.getvalue()
+
+
+def never(_model, _inputs):
+    raise AssertionError("nothing is run without a backbone")
+
+
+def test_calibration_is_for_the_aggregator_alone_and_the_network_stands_in_the_job():
+    job = resolve(shipping(calibration="cal.npy"), files())
+    calibration = npy(np.eye(4, dtype="<f4"))
+    assert job.secret == {blob_ref(calibration): calibration}
+    assert calibration not in job.blobs.values()
+    assert job.spec.outcome.network == NETWORK
+    check_outcome(job, never)
+
+
+@pytest.mark.parametrize(
+    ("held", "why"),
+    [
+        ({"head.f32": np.arange(9, dtype="<f4").tobytes()}, "has 10 parameters, the vector 9"),
+        ({"cal.npy": npy(np.zeros((3, 5), "<f4"))}, "calibration: its shape is"),
+        ({"cal.npy": b"no array"}, "calibration: no .npy"),
+        ({"net.json": b'{"input": [4], "layers": [{"kind": "conv3d"}]}'}, "network: layers"),
+        ({"net.json": json.dumps(NETWORK | {"input": [1, 2, 1]}).encode()}, "takes 2 numbers"),
+    ],
+)
+def test_a_job_that_could_not_ship_is_refused_before_it_starts(held, why):
+    job = resolve(shipping(calibration="cal.npy"), files(**held))
+    with pytest.raises(UsageError, match=why):
+        check_outcome(job, never)
+
+
+def test_a_network_that_is_no_json_is_refused():
+    with pytest.raises(MessageError, match="not JSON"):
+        resolve(shipping(), files(**{"net.json": b"{"}))
+
+
+def test_a_line_tells_what_devices_found_and_what_was_shipped():
+    judged = Judged(7, 212, 0.31, 1.9, 0.91, 0.4)
+    text = line(
+        "digits", JobStatus("done", 6, history=HISTORY, judged=judged, release=3, shipped=True)
+    )
+    for word in ("loss 1.9 → 0.31", "40.0 % → 91.0 % on 212 examples of 7 devices", "release 3"):
+        assert word in text
+    text = line("digits", JobStatus("evaluating", 6, 7, 2, 4, history=HISTORY))
+    assert "answers [##########..........] 2/4" in text
+    kept = JobStatus("done", 6, judged=Judged(1, 2, 0.5), release=3, shipped=False, reason="gate")
+    assert "held-out loss 0.5  gate" in line("digits", kept)
