@@ -18,6 +18,7 @@ from broker.contract.federated.channels import (
     BlobChannel,
     EvaluationChannel,
     JobControlChannel,
+    JobFileChannel,
     JobSpecChannel,
     JobStatusChannel,
     RoundChannel,
@@ -126,6 +127,7 @@ class Watch(Fleet):
         self.slices: list[tuple[int, str, int, bytes]] = []
         self.evaluations: list[tuple[int, str, Evaluation]] = []
         self.blobs: dict[tuple[str, int], bytes] = {}
+        self.files = dict(FILES)
         super().__init__(port)
 
     def _sort(self, channel: object, payload: bytes) -> None:
@@ -147,12 +149,17 @@ class Watch(Fleet):
 
     def start_job(self, tree: dict[str, Any]) -> JobSpec:
         """Publish a job as `selvedge fl start` does."""
-        spec, payload, blobs = resolve(tree, FILES.__getitem__)
-        for ref, data in blobs.items():
+        made = resolve(tree, self.files.__getitem__)
+        spec = made.spec
+        for ref, data in made.blobs.items():
             for place, chunk in blob_chunks(ref, data):
                 self._retain(place, chunk)
+        for ref, data in made.secret.items():
+            for at, chunk in blob_chunks(ref, data):
+                file = JobFileChannel(spec.id, at.sha256, at.bucket, at.chunk)
+                self._retain(file, chunk)
         self._retain(JobControlChannel(spec.id), encode_json({"wanted": "run"}))
-        self._retain(JobSpecChannel(spec.id), payload)
+        self._retain(JobSpecChannel(spec.id), made.payload)
         return spec
 
     def withdraw(self, job: str) -> None:
