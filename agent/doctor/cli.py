@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
 
 def gather(arguments: argparse.Namespace) -> Facts:
     """Look at everything that the checks ask for."""
-    configuration, config = read_configuration(arguments.config)
+    configuration, config = read_configuration(arguments.config, arguments.state)
     asked = arguments.state or (config.state_dir if config else None)
     return Facts(
         system=read_system(),

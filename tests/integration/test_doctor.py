@@ -9,15 +9,27 @@ import time
 from argparse import ArgumentParser
 from pathlib import Path
 
+import hypothesis.strategies as st
 import pytest
+from hypothesis import given
 
+from agent.adapters.state_folder import StateFolder
+from agent.control.shadow import Remembered
 from agent.doctor import cli
 from agent.doctor.adapters import programs
 from agent.doctor.adapters.broker_probe import ask_broker
-from agent.doctor.adapters.machine import read_folder, read_memory, read_system, read_user
+from agent.doctor.adapters.configured import credentials_of, password_of, read_configuration
+from agent.doctor.adapters.machine import (
+    read_features,
+    read_folder,
+    read_memory,
+    read_system,
+    read_user,
+)
 from agent.doctor.facts import Refusal
 from agent.errors import ConfigError
 from broker.contract.exit_code import ExitCode
+from broker.contract.shape import to_tree
 
 ROOT = Path(__file__).parents[2]
 
@@ -178,3 +190,85 @@ def test_certificates_that_cannot_be_read(tmp_path):
     answer = ask_broker("mqtts://127.0.0.1:1", ca=str(tmp_path / "nothing"))
     assert answer.refusal == Refusal.UNREADABLE
     assert "No such file" in answer.problem
+
+
+def test_features_as_the_kernel_tells_them(tmp_path):
+    path = tmp_path / "cpuinfo"
+    path.write_bytes(b"processor\t: 0\nmodel name\t: \xff\nFeatures\t: fp asimd\nFeatures\t: fp\n")
+    assert read_features(path) == {"fp", "asimd"}
+    path.write_text("nothing of the kind\n")
+    assert read_features(path) is None
+    assert read_features(tmp_path / "none") is None
+
+
+@given(st.binary(max_size=300))
+def test_no_cpuinfo_breaks_it(tmp_path_factory, text):
+    path = tmp_path_factory.getbasetemp() / "cpuinfo"
+    path.write_bytes(text)
+    assert all(isinstance(each, str) for each in read_features(path) or ())
+
+
+CONFIG = """
+[broker]
+url = "mqtts://broker"
+ca = "$CREDENTIALS_DIRECTORY/mqtt_ca.crt"
+cert = "/own/client.crt"
+key = "/own/client.key"
+username = "me"
+password_file = "{folder}/password"
+
+[mcus.here]
+port = "/dev/null"
+[mcus.gone]
+port = "/dev/ttyACM77"
+[mcus.far]
+port = "socket://10.0.0.1:7"
+
+[pipelines.off]
+enabled = false
+model = "/none"
+source = {{ kind = "serial", port = "/dev/ttyACM78" }}
+postprocess = {{ kind = "regress" }}
+[pipelines.on]
+model = "/none"
+source = {{ kind = "v4l2", device = "/dev/video77" }}
+postprocess = {{ kind = "regress" }}
+"""
+
+
+def test_what_is_configured_and_not_there(tmp_path):
+    path = tmp_path / "agent.toml"
+    path.write_text(CONFIG.format(folder=tmp_path))
+    found, config = read_configuration([str(path)], str(tmp_path / "state"), {})
+    assert (found.files, found.problem) == ((str(path),), None)
+    assert [lack.key for lack in found.lacks] == [
+        *("mcus.gone.port", "pipelines.on.source.device", "pipelines.on.model")
+    ]
+    assert credentials_of(config.broker, {}) == {
+        "ca": "/etc/selvedge/credentials/ca.crt",
+        "cert": "/own/client.crt",
+        "key": "/own/client.key",
+    }
+    handed_over = credentials_of(config.broker, {"CREDENTIALS_DIRECTORY": "/run/c"})
+    assert handed_over["ca"] == "/run/c/mqtt_ca.crt"
+    assert password_of(config.broker) == ("me", "")
+    (tmp_path / "password").write_text("secret\n")
+    assert password_of(config.broker) == ("me", "secret")
+
+
+def test_what_was_set_over_mqtt_counts(tmp_path):
+    path = tmp_path / "agent.toml"
+    path.write_text(CONFIG.format(folder=tmp_path))
+    state = StateFolder(tmp_path / "state")
+    state.remember(to_tree(Remembered(accepted={"pipelines": {"on": {"enabled": False}}})))
+    found, config = read_configuration([str(path)], str(tmp_path / "state"), {})
+    assert not config.pipelines["on"].enabled
+    assert [lack.key for lack in found.lacks] == ["mcus.gone.port"]
+
+
+def test_configuration_that_is_refused(tmp_path):
+    path = tmp_path / "agent.toml"
+    path.write_text("log_level = 7\n")
+    found, config = read_configuration([str(path)])
+    assert config is None
+    assert f"{path}: log_level" in found.problem

@@ -1,16 +1,20 @@
 """What the agent of this machine is configured to use, and what of it is not there."""
 
+import contextlib
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from agent.adapters.config_files import SYSTEM_FOLDER, read_files
+from agent.adapters.config_files import SYSTEM_FOLDER, read_files, state_folder
 from agent.adapters.credentials import PREFIX, VARIABLE
+from agent.adapters.state_folder import read_remembered
 from agent.config.device import BrokerConfig, DeviceConfig
+from agent.config.layers import admit
 from agent.config.local import from_environment, stack
 from agent.config.sources import SerialSource, V4l2Source
+from agent.control.shadow import recall
 from agent.doctor.facts import Configuration, Lack
-from agent.errors import ConfigError, ModelError, UnavailableError
+from agent.errors import ConfigError, ModelError, StorageError, UnavailableError
 
 HANDED_OVER = "mqtt_"
 """What the unit of the service puts before the names of the files in `CREDENTIALS`."""
@@ -19,16 +23,27 @@ CREDENTIALS = SYSTEM_FOLDER / "credentials"
 
 
 def read_configuration(
-    explicit: list[str], environment: Mapping[str, str] = os.environ
+    explicit: list[str], state: str | None = None, environment: Mapping[str, str] = os.environ
 ) -> tuple[Configuration | None, DeviceConfig | None]:
-    """Read it as the agent would; both None without a file, the second where it is wrong."""
+    """Read it as the agent would, with what was set over MQTT.
+
+    Args:
+        explicit: files; those of the system if empty.
+        state: the folder in which an agent keeps what was set; the configured one if None.
+
+    Returns:
+        Both None without a file, the second None where the configuration is refused.
+    """
     try:
         files = read_files(explicit)
         if not files:
             return None, None
-        _, config = stack(files, from_environment(environment), {})
+        layers, config = stack(files, from_environment(environment), {})
     except ConfigError as error:
         return Configuration((), str(error), ()), None
+    folder = state_folder(state or config.state_dir)
+    with contextlib.suppress(StorageError):  # only root can enter the service's
+        config = admit(layers, recall(read_remembered(folder)).accepted, {}).config
     names = tuple(name for name, _ in files)
     return Configuration(names, None, tuple(_lacks(config))), config
 
