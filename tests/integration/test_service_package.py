@@ -107,9 +107,13 @@ def test_it_is_upgraded_not_downgraded_removed_and_purged(
 
     refused = machine.run("dpkg", "-i", "--force-depends", f"/root/{package.name}")
     assert refused.returncode != 0
-    assert f"{next_one} is installed" in refused.stderr
+    assert f"the state of {next_one}" in refused.stderr
     assert next_one in machine.run("dpkg", "-s", "selvedge").stdout
     assert is_active(machine), journal(machine)
+
+    script = ("sh", "/var/lib/dpkg/info/selvedge.preinst", "upgrade", "100.0")
+    assert machine.run(*script).returncode == 1
+    assert machine.run("env", "SELVEDGE_DOWNGRADE=1", *script).returncode == 0
 
     removed = machine.run("dpkg", "--remove", "selvedge")
     assert removed.returncode == 0, removed.stderr
@@ -117,6 +121,8 @@ def test_it_is_upgraded_not_downgraded_removed_and_purged(
     assert machine.run("pgrep", "-f", "selvedge").stdout == ""
     assert (machine.root / "etc/selvedge/agent.toml").read_text() == configured
     assert kept.read_text() == "state"
+    refused = machine.run("dpkg", "-i", "--force-depends", f"/root/{package.name}")
+    assert f"the state of {next_one}" in refused.stderr
 
     machine.run("rm", "-f", f"/root/{package.name}", f"/root/{newer.name}")
     purged = machine.run("dpkg", "--purge", "selvedge")
