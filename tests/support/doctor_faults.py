@@ -1,7 +1,7 @@
 """Faults of a device, each planted for real by a line of shell, and what the doctor must say.
 
-Any machine will do in which the package is installed, a broker is configured and reached by TLS,
-and root runs the lines: one in namespaces as well as an emulated Pi.
+Any machine will do in which the package is installed, a broker is configured and reached by TLS, a
+pipeline is called digits-tflite, and root runs the lines: one in namespaces or an emulated Pi.
 """
 
 import json
