@@ -55,6 +55,8 @@ def test_the_model_is_judged_by_weight_and_shipped_with_all_its_files(calm):
     assert manifest.training.updates == ROUNDS * len(DEVICES)
     assert manifest.training.agreement > 0.9
     assert manifest.privacy is None
+    names = [one.runtime for one in manifest.artifacts]
+    assert names == ["tflite", "wasm-simd", "wasm-scalar", "plan"]
     refs = [one.blob for one in manifest.artifacts]
     refs += [manifest.golden.inputs, manifest.golden.outputs]
     topics = {topic for topic, _ in left}

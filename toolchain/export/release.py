@@ -1,6 +1,6 @@
 """A release of a federated job's model: its files, its golden samples, its manifest."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from math import prod
 
@@ -14,6 +14,7 @@ from broker.contract.bundle.manifest import (
     Manifest,
     OutputSpec,
     PrivacySpent,
+    Runtime,
     TensorSpec,
     TrainingRecord,
     write_manifest,
@@ -31,7 +32,9 @@ from toolchain.training.network import read_network
 
 ROUNDING = "single"
 """That of LiteRT, so that a fleet of both kinds of runtime gives the same bytes."""
-MODULES = (("wasm-simd", "simd"), ("wasm-scalar", "scalar"))
+MODULES: tuple[tuple[Runtime, str], ...] = (("wasm-simd", "simd"), ("wasm-scalar", "scalar"))
+PLAN = Choices("double", "portable")
+"""That of microcontrollers; the tolerance of golden samples covers the difference."""
 LEAST_TOLERANCE = 2
 
 
@@ -129,14 +132,10 @@ def release(
         blobs[ref] = data
         return ref
 
-    artifacts = [Artifact("tflite", kept(model.model))]
-    macs = macs_of(model.model)
-    for runtime, target in MODULES:
-        choices = Choices(ROUNDING, target)
-        plan = to_plan(model.model, choices)
-        module = to_module(plan, tools.engine(target), spec.model.name, choices, macs)
-        arena_bytes = Header.unpack(memoryview(plan)).arena_bytes
-        artifacts.append(Artifact(runtime, kept(module), arena_bytes))  # type: ignore[arg-type]
+    artifacts = [
+        Artifact(runtime, kept(data), arena_bytes)
+        for runtime, data, arena_bytes in converted(model.model, spec.model.name, tools.engine)
+    ]
     chosen = np.unique(np.linspace(0, len(model.inputs) - 1, wanted.golden).round().astype(int))
     inputs, outputs = model.inputs[chosen], answers[chosen]
     golden = Golden(
@@ -151,12 +150,33 @@ def release(
         task=wanted.task,
         input=InputSpec(wanted.input_kind, _tensor(model.input), wanted.preprocessing),
         outputs=(OutputSpec(_tensor(model.output), spec.model.labels),),
-        artifacts=tuple(artifacts),
+        artifacts=(Artifact("tflite", kept(model.model)), *artifacts),
         golden=golden,
         privacy=privacy,
         training=record,
     )
     return Release(kept(write_manifest(manifest)), blobs)
+
+
+def converted(
+    model: bytes, name: str, engine: Callable[[str], bytes]
+) -> Iterator[tuple[Runtime, bytes, int]]:
+    """The model for each runtime of ours, with the memory that it takes for activations.
+
+    Raises:
+        ModelRefused: the engine lacks an operator.
+    """
+    macs = macs_of(model)
+    for runtime, target in MODULES:
+        choices = Choices(ROUNDING, target)
+        plan = to_plan(model, choices)
+        yield runtime, to_module(plan, engine(target), name, choices, macs), _arena_bytes(plan)
+    plan = to_plan(model, PLAN)
+    yield "plan", plan, _arena_bytes(plan)
+
+
+def _arena_bytes(plan: bytes) -> int:
+    return Header.unpack(memoryview(plan)).arena_bytes
 
 
 def agreement(answers: Int8, outputs: Floats) -> float:
