@@ -23,6 +23,7 @@ COMMANDS = {
     "broker": ("broker.cli", "run a private MQTT broker"),
     "broker init": ("broker.init.cli", "write a mosquitto configuration with certificates"),
     "aggregator": ("broker.aggregator.cli", "run the aggregator of federated jobs"),
+    "fl export": ("broker.learning.export_cli", "make what a federated job ships, without a job"),
     "fl start": ("broker.learning.start_cli", "start a federated job"),
     "fl status": ("broker.learning.status_cli", "say how far federated jobs have come"),
     "fl simulate": ("broker.learning.simulate_cli", "try a job on thousands of virtual devices"),

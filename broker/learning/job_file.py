@@ -12,7 +12,7 @@ from broker.contract.codec import decode_json, encode_json
 from broker.contract.federated.job import MAX_JOB_BYTES, JobSpec, read_job
 from broker.contract.shape import to_tree
 from broker.errors import UsageError
-from toolchain.errors import ModelRefused
+from toolchain.errors import ModelRefused, UnavailableError
 from toolchain.export.quantize import Run
 from toolchain.export.release import Files, quantized
 
@@ -106,17 +106,24 @@ def check_outcome(job: JobFile, run: Run) -> None:
     Raises:
         UsageError: network, parameters, backbone and calibration do not go together.
     """
-    spec, initial = job.spec, job.blobs.get(job.spec.model.initial)
-    if spec.outcome is None or initial is None:
-        return
-    backbone, calibration = spec.model.backbone, spec.outcome.calibration
-    files = Files(
-        None if backbone is None else job.blobs.get(backbone),
-        None if calibration is None else job.secret.get(calibration),
-    )
-    if backbone is not None and files.backbone is None:
+    spec, initial, files = job.spec, job.blobs.get(job.spec.model.initial), outcome_files(job)
+    if spec.outcome is None or initial is None or files is None:
         return
     try:
         quantized(spec, np.frombuffer(initial, "<f4").astype(np.float32), files, run)
     except ModelRefused as error:
         raise UsageError(f"the job could not ship its model: {error}") from None
+    except UnavailableError:
+        return  # a machine that cannot run a backbone: the aggregator's word will do
+
+
+def outcome_files(job: JobFile) -> Files | None:
+    """What a release is made of beside the parameters; None if the file names only digests."""
+    backbone = job.spec.model.backbone
+    calibration = None if job.spec.outcome is None else job.spec.outcome.calibration
+    files = Files(
+        None if backbone is None else job.blobs.get(backbone),
+        None if calibration is None else job.secret.get(calibration),
+    )
+    whole = (backbone is None) == (files.backbone is None)
+    return files if whole and (calibration is None) == (files.calibration is None) else None

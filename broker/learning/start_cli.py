@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
     if arguments.calibration is not None:
         changed(tree, f"outcome.calibration={json.dumps(str(arguments.calibration.absolute()))}")
     try:
-        job = resolve(tree, _reader(arguments.file.parent))
+        job = resolve(tree, reader(arguments.file.parent))
         check_outcome(job, EngineRun())
     except MessageError as error:
         raise UsageError(f"{arguments.file}: {error}") from None
@@ -88,7 +88,7 @@ def read_tree(path: Path) -> dict[str, Any]:
     Raises:
         UsageError: it cannot be read, or is no object.
     """
-    data = _reader(Path())(str(path))
+    data = reader(Path())(str(path))
     if len(data) > MAX_JOB_BYTES:
         raise UsageError(f"{path}: has more than {MAX_JOB_BYTES} bytes")
     try:
@@ -101,7 +101,9 @@ def read_tree(path: Path) -> dict[str, Any]:
     return tree
 
 
-def _reader(folder: Path) -> Any:
+def reader(folder: Path) -> Any:
+    """What gives the bytes of a path below a folder, or refuses with its name."""
+
     def read(name: str) -> bytes:
         try:
             return (folder / name).read_bytes()

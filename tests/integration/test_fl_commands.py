@@ -3,10 +3,13 @@
 import json
 import random
 
+import numpy as np
 import pytest
 from PIL import Image
 
 import selvedge
+from broker.contract.blobs import blob_ref
+from broker.contract.bundle.manifest import read_manifest
 from broker.contract.federated.round import JobControl
 from broker.contract.messages import decode
 from broker.contract.shape import to_tree
@@ -78,6 +81,42 @@ def test_a_job_that_ships_from_its_file_to_the_outcome(broker, gate, code, tmp_p
     finally:
         fleet.close()
         assert process.stop() == 0
+
+
+def test_a_vector_becomes_files_without_a_job(tmp_path, capsys):
+    spec = shipping_job(1)
+    job_file = aggregator_rig.job_file(tmp_path, spec)
+    tree = json.loads(job_file.read_text())
+    tree["outcome"] = {"network": spec.outcome.network}
+    job_file.write_text(json.dumps(tree))
+    (tmp_path / "inputs.npy").write_bytes(aggregator_rig.npy(aggregator_rig.CALIBRATION))
+    words = ("fl", "export", job_file, tmp_path / "head.f32", tmp_path / "out")
+    code, told = called(capsys, *words, "--calibration", tmp_path / "inputs.npy")
+    assert code == 0
+    assert told["agreement"] > 0.9
+    manifest = read_manifest((tmp_path / "out" / "manifest.json").read_bytes())
+    for artifact, name in zip(
+        manifest.artifacts,
+        ("model.tflite", "model-simd.wasm", "model-scalar.wasm", "model.plan"),
+        strict=True,
+    ):
+        assert blob_ref((tmp_path / "out" / name).read_bytes()) == artifact.blob
+    # Every runtime of ours runs its file and gives the golden outputs.
+    (tmp_path / "in.npy").write_bytes(
+        aggregator_rig.npy(
+            np.frombuffer((tmp_path / "out" / "golden-inputs.bin").read_bytes(), np.int8)[:59][None]
+        )
+    )
+    wanted = np.frombuffer((tmp_path / "out" / "golden-outputs.bin").read_bytes(), np.int8)[:10]
+    for name in ("model.tflite", "model-simd.wasm", "model.plan"):
+        answer = tmp_path / "answer.npy"
+        asked = ("infer", tmp_path / "out" / name, "--input", tmp_path / "in.npy")
+        assert called(capsys, *asked, "--output", answer)[0] == 0
+        off = np.load(answer).ravel().astype(int) - wanted
+        assert np.abs(off).max() <= (manifest.golden.tolerance if "plan" in name else 0)
+    (tmp_path / "short.f32").write_bytes(b"1234")
+    code, told = called(capsys, "fl", "export", job_file, tmp_path / "short.f32", tmp_path / "out")
+    assert (code, told["error"]) == (2, "the job has 600 parameters, not 1")
 
 
 def test_a_job_that_this_aggregator_cannot_run_is_refused(mosquitto, tmp_path, capsys):
