@@ -1,40 +1,193 @@
 """Real agents, a real aggregator, a real broker: jobs are learned, whatever is killed meanwhile."""
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import psutil
 
+from agent.learning.samples.adapters.sqlite_samples import SAMPLES_FILE, SqliteSamples
 from broker.adapters.private_broker import RunningBroker
+from broker.adapters.tcp_proxy import TcpProxy
+from broker.contract.federated.round import JobStatus
+from tests.support.agents import RunningAgent
 from tests.support.aggregator_rig import Process
-from tests.support.federation import Learner, Watch, accuracy, digits, job, samples_of
+from tests.support.federation import (
+    PARAMETERS,
+    Learner,
+    Watch,
+    accuracy,
+    digits,
+    job,
+    samples_of,
+)
 
 pytest_plugins = ["tests.support.brokers"]
 
 KNOWN, JUDGES = digits()
-ALL = np.arange(len(KNOWN.labels))
+EACH = 150
+SLOW = {"epochs": 1000, "batch": 1, "learning_rate": 1e-4, "max_steps": 10**7}
+"""Training that is still under way when it is looked at."""
+
+PATIENCE_S = 120.0
 
 
-def learners(folder: Path, count: int = 3, each: int = 150) -> list[Learner]:
-    """Devices with digits of their own."""
-    return [
-        Learner(folder, f"pi-{place}", samples_of(KNOWN, ALL[place * each : (place + 1) * each]))
-        for place in range(count)
-    ]
+def learner(folder: Path, place: int, **learning: Any) -> Learner:
+    """A device with digits of its own."""
+    mine = np.arange(place * EACH, (place + 1) * EACH)
+    return Learner(folder, f"pi-{place}", samples_of(KNOWN, mine), **learning)
+
+
+@contextmanager
+def world(broker: RunningBroker, folder: Path) -> Iterator[Watch]:
+    """An aggregator, and a client that watches."""
+    aggregator = Process(broker.url, folder / "aggregator")
+    try:
+        with Watch(broker.address.port) as watch:
+            yield watch
+    finally:
+        assert aggregator.stop() == 0
+
+
+def finished(watch: Watch) -> JobStatus:
+    """The job's last word."""
+    watch.wait(watch.is_over, PATIENCE_S)
+    return watch.jobs[-1]
+
+
+def mapped(agent: RunningAgent) -> str:
+    """Every file that an agent's main process has mapped."""
+    return Path(f"/proc/{agent.process.pid}/maps").read_text()
 
 
 def test_three_devices_learn_digits_together(broker: RunningBroker, tmp_path: Path) -> None:
     port = broker.address.port
-    aggregator = Process(broker.url, tmp_path / "aggregator")
-    try:
-        with Watch(port) as watch:
-            agents = [learner.start(port) for learner in learners(tmp_path)]
-            watch.start_job(job())
-            watch.wait(watch.is_over, 60)
-            for agent in agents:
-                assert agent.stop() == 0, agent.output()
-            status = watch.jobs[-1]
-            assert [report.updates for report in status.history] == [3] * 4
-            found = accuracy(watch.blob(status.model), JUDGES)
-            assert found > 0.85, found
-    finally:
-        assert aggregator.stop() == 0
+    with world(broker, tmp_path) as watch:
+        few = Learner(tmp_path, "few", samples_of(KNOWN, np.arange(900, 905)))
+        agents = [one.start(port) for one in (few, *(learner(tmp_path, n) for n in range(3)))]
+        watch.start_job(job())
+        status = finished(watch)
+        watch.wait(lambda: watch.stands("pi-0", "idle"))
+        assert all("numpy" not in mapped(agent) for agent in agents)
+        for agent in agents:
+            assert agent.stop() == 0, agent.output()
+        assert [report.updates for report in status.history] == [3] * 4
+        assert accuracy(watch.blob(status.model), JUDGES) > 0.85
+        judged = status.judged
+        assert judged.devices == 3
+        assert judged.accuracy > 0.6 > judged.baseline_accuracy
+        assert judged.loss < 1.0 < judged.baseline_loss
+        assert not watch.broken
+        assert {device for _, device, _, _ in watch.slices} == {"pi-0", "pi-1", "pi-2"}
+        reasons = {one.learning["digits"].reason for one in watch.statuses["few"] if one.learning}
+        assert "has fewer than 10 examples" in reasons
+        metrics = watch.metrics["pi-1"][-1].learning
+        assert (metrics.updates, metrics.failures) == (4, 0)
+        sent = [payload for _, device, _, payload in watch.slices if device == "pi-1"]
+        assert metrics.sent_bytes == sum(map(len, sent))
+        assert not (tmp_path / "state-pi-1" / "jobs" / "digits").exists()
+
+
+def test_agents_that_are_killed_go_on_in_the_same_round(
+    mosquitto: RunningBroker, tmp_path: Path
+) -> None:
+    port = mosquitto.address.port
+    with world(mosquitto, tmp_path) as watch, ExitStack() as stack:
+        devices = [learner(tmp_path, place) for place in range(3)]
+        agents = [stack.enter_context(one.start(port)) for one in devices]
+        slow = job(rounds=2, slice_parameters=1, codec={"name": "f32"})
+        watch.start_job(slow | {"local": {"epochs": 60, "batch": 2, "learning_rate": 0.01}})
+        watch.wait(lambda: watch.stands("pi-1", "training"), PATIENCE_S)
+        agents[1].kill()
+        assert not watch.sent("pi-1", 1)
+        watch.wait(lambda: len(watch.sent("pi-0", 1)) > 20, PATIENCE_S)
+        agents[0].kill()
+        on_its_way = len(watch.sent("pi-0", 1))
+        assert on_its_way < PARAMETERS
+        kept = {path.name for path in (devices[0].state / "jobs").rglob("*") if path.is_file()}
+        assert {"report.json", "0", str(PARAMETERS - 1)} <= kept
+        for place in (0, 1):
+            stack.enter_context(devices[place].start(port))
+        status = finished(watch)
+        assert [(report.number, report.updates) for report in status.history] == [(1, 3), (2, 3)]
+        for device in ("pi-0", "pi-1"):
+            sent = watch.sent(device, 1)
+            assert sorted(sent) == list(range(PARAMETERS))
+            assert all(len(found) == 1 for found in sent.values()), "another update than before"
+        counted = [device for number, device, ack in watch.acks if number == 1 and ack.counted]
+        assert set(counted) == {"pi-0", "pi-1", "pi-2"}
+        # Nobody is counted twice: the sum of weights is that of the devices' own samples.
+        assert status.history[0].examples == status.history[1].examples
+
+
+def test_a_device_without_a_link_goes_on_when_it_is_back(
+    mosquitto: RunningBroker, tmp_path: Path
+) -> None:
+    with (
+        world(mosquitto, tmp_path) as watch,
+        TcpProxy(mosquitto.address.port) as proxy,
+        learner(tmp_path, 0).start(proxy.port) as agent,
+    ):
+        local = {"epochs": 40, "batch": 1, "learning_rate": 0.01}
+        watch.start_job(job(devices=1, rounds=2) | {"local": local})
+        watch.wait(lambda: watch.stands("pi-0", "training"), PATIENCE_S)
+        proxy.allow(False)
+        proxy.cut()
+        folder = tmp_path / "state-pi-0" / "jobs"
+        watch.wait(lambda: any(folder.rglob("report.json")), PATIENCE_S)
+        assert not watch.slices
+        proxy.allow(True)
+        status = finished(watch)
+        assert [report.updates for report in status.history] == [1, 1]
+        assert agent.stop() == 0
+
+
+def children(agent: RunningAgent) -> list[psutil.Process]:
+    """All processes below an agent."""
+    return psutil.Process(agent.process.pid).children(recursive=True)
+
+
+def test_forgetting_ends_a_learner_and_its_update(mosquitto: RunningBroker, tmp_path: Path) -> None:
+    with (
+        world(mosquitto, tmp_path) as watch,
+        learner(tmp_path, 0).start(mosquitto.address.port) as agent,
+    ):
+        watch.start_job(job(devices=1) | {"local": SLOW})
+        watch.wait(lambda: len(children(agent)) >= 2, PATIENCE_S)
+        all_of_it = children(agent)
+        watch.order_command("forget", "1", {"pipeline": "digits"}, "pi-0")
+        assert watch.outcome("forget", "1", PATIENCE_S).status == "successful"
+        gone, alive = psutil.wait_procs(all_of_it, 10)
+        assert not alive, gone
+        store = SqliteSamples(tmp_path / "state-pi-0" / SAMPLES_FILE)
+        assert store.load("digits") == []
+        store.close()
+        watch.wait(
+            lambda: watch.learning("pi-0").reason == "has fewer than 10 examples", PATIENCE_S
+        )
+        assert not children(agent)
+        assert not watch.slices
+        assert not any((tmp_path / "state-pi-0" / "jobs").rglob("*/*/*"))
+
+
+def test_one_device_serves_two_jobs_in_turn(mosquitto: RunningBroker, tmp_path: Path) -> None:
+    most = 0
+    with (
+        world(mosquitto, tmp_path) as watch,
+        learner(tmp_path, 0, jobs=["*"], runtime="wasm3").start(mosquitto.address.port) as agent,
+    ):
+        local = {"epochs": 5, "batch": 4, "learning_rate": 0.1}
+        for name in ("one", "two"):
+            watch.start_job(job(devices=1, rounds=2) | {"id": name, "local": local})
+
+        def both_are_done() -> bool:
+            nonlocal most
+            most = max(most, len(psutil.Process(agent.process.pid).children()))
+            done = {name for name, told in watch.by_job.items() if told.state == "done"}
+            return done == {"one", "two"}
+
+        watch.wait(both_are_done, PATIENCE_S)
+        assert most == 1
+        assert agent.stop() == 0

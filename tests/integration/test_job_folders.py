@@ -21,7 +21,7 @@ OTHER = Terms("digits", "ffeeddccbbaa9988")
 
 def learned(folders: JobFolders, number: int, terms: Terms = TERMS) -> Report:
     """What a learner leaves."""
-    output = Path(folders.prepare(terms, number))
+    output = Path(folders.prepare(terms))
     assert [*output.iterdir()] == []
     for place in range(3):
         (output / str(place)).write_bytes(f"{number} {place}".encode())
@@ -29,6 +29,7 @@ def learned(folders: JobFolders, number: int, terms: Terms = TERMS) -> Report:
     (output / OWN_CONTROL).write_bytes(f"control {number}".encode())
     report = Report(terms.job, number, 3, 5, 2, has_residual=True, has_own_control=True)
     (output / REPORT).write_text(json.dumps(to_tree(report)))
+    folders.keep(terms, number, str(output))
     return report
 
 
@@ -92,7 +93,8 @@ def test_rounds_may_begin_again_from_one(tmp_path):
 def test_what_is_not_whole_is_deleted_and_no_update(tmp_path):
     folders = JobFolders(tmp_path)
     place = tmp_path / "digits" / TERMS.digest
-    Path(folders.prepare(TERMS, 2))
+    (Path(folders.prepare(TERMS)) / "0").write_bytes(b"half")
+    (place / "round-2").mkdir()
     (place / "round-2" / "0").write_bytes(b"half")
     learned(folders, 3)
     (place / "round-3" / "1").unlink()
@@ -160,7 +162,7 @@ def test_a_crash_at_any_step_of_settling_leaves_all_or_nothing(tmp_path, monkeyp
 def test_only_the_newest_jobs_are_kept(tmp_path):
     folders = JobFolders(tmp_path)
     for age, name in enumerate("abcd"):
-        folders.prepare(Terms(name, "00"), 1)
+        folders.prepare(Terms(name, "00"))
         os.utime(tmp_path / name, (1000 - age, 1000 - age))
     folders.prune(2)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b"]
@@ -169,8 +171,9 @@ def test_only_the_newest_jobs_are_kept(tmp_path):
 
 def test_a_slice_that_is_too_long_or_gone_is_refused(tmp_path):
     folders = JobFolders(tmp_path)
-    output = Path(folders.prepare(TERMS, 1))
+    output = Path(folders.prepare(TERMS))
     (output / "0").write_bytes(bytes(64_001))
+    folders.keep(TERMS, 1, str(output))
     with pytest.raises(StorageError, match="more than 64000 bytes"):
         folders.piece(TERMS, 1, 0)
     with pytest.raises(StorageError, match="No such file"):

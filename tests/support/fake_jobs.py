@@ -23,6 +23,7 @@ class FakeJobs:
         self.settled: dict[Terms, int] = {}
         self.residuals: dict[str, int] = {}
         self.removed: list[str] = []
+        self._count = 0
 
     def leave(self, output: str, report: Report, pieces: list[bytes]) -> None:
         """What a learner does."""
@@ -31,6 +32,8 @@ class FakeJobs:
 
     def recall(self, terms: Terms) -> Recalled:
         self._call("recall")
+        place = f"/jobs/{terms.job}/{terms.digest}/"
+        self.prepared = {path for path in self.prepared if not path.startswith(place)}
         kept = None
         for path, (report, _) in self.updates.items():
             if path == self._path(terms, report.round):
@@ -39,12 +42,17 @@ class FakeJobs:
         residual = None if found is None else f"/jobs/{terms.job}/residual-{found}"
         return Recalled(self.settled.get(terms), kept, residual)
 
-    def prepare(self, terms: Terms, number: int) -> str:
+    def prepare(self, terms: Terms) -> str:
         self._call("prepare")
-        path = self._path(terms, number)
-        self.updates.pop(path, None)
+        self._count += 1
+        path = f"/jobs/{terms.job}/{terms.digest}/work-{self._count}"
         self.prepared.add(path)
         return path
+
+    def keep(self, terms: Terms, number: int, output: str) -> None:
+        self._call("keep")
+        self.prepared.remove(output)
+        self.updates[self._path(terms, number)] = self.updates.pop(output)
 
     def piece(self, terms: Terms, number: int, place: int) -> bytes:
         self._call("piece")
@@ -73,11 +81,10 @@ class FakeJobs:
         self.removed.append(job)
         self.residuals.pop(job, None)
         self.settled = {terms: n for terms, n in self.settled.items() if terms.job != job}
-        for path in [p for p in self.prepared if p.startswith(f"/jobs/{job}/")]:
+        for path in [p for p in self.updates if p.startswith(f"/jobs/{job}/")]:
             self._drop(path)
 
     def _drop(self, path: str) -> None:
-        self.prepared.discard(path)
         self.updates.pop(path, None)
 
     @staticmethod

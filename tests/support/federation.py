@@ -123,6 +123,7 @@ class Watch(Fleet):
     def __init__(self, port: int) -> None:
         self.rounds: list[Round] = []
         self.jobs: list[JobStatus] = []
+        self.by_job: dict[str, JobStatus] = {}
         self.acks: list[tuple[int, str, Ack]] = []
         self.slices: list[tuple[int, str, int, bytes]] = []
         self.evaluations: list[tuple[int, str, Evaluation]] = []
@@ -134,8 +135,9 @@ class Watch(Fleet):
         match channel:
             case RoundChannel() if payload:
                 self.rounds.append(decode(Round, payload))
-            case JobStatusChannel() if payload:
-                self.jobs.append(decode(JobStatus, payload))
+            case JobStatusChannel(name) if payload:
+                self.by_job[name] = decode(JobStatus, payload)
+                self.jobs.append(self.by_job[name])
             case AckChannel(_, number, device):
                 self.acks.append((number, device, decode(Ack, payload)))
             case UpdateChannel(_, number, _, device, place):
@@ -173,6 +175,18 @@ class Watch(Fleet):
     def is_over(self) -> bool:
         """Whether the job is done."""
         return bool(self.jobs) and self.jobs[-1].state == "done"
+
+    def round(self) -> int:
+        """The round that is open; 0 if none is."""
+        return self.rounds[-1].number if self.rounds and self.rounds[-1].state == "open" else 0
+
+    def sent(self, device: str, number: int) -> dict[int, set[bytes]]:
+        """All that a device ever sent for each place of an update."""
+        found: dict[int, set[bytes]] = {}
+        for told, name, place, payload in list(self.slices):
+            if (told, name) == (number, device):
+                found.setdefault(place, set()).add(payload)
+        return found
 
     def learning(self, device: str, job: str = "digits") -> Any:
         """Where a device says that it stands."""

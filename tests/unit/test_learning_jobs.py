@@ -349,6 +349,7 @@ def test_forgetting_ends_the_learner_before_it_deletes():
     rig.wait(1)
     assert rig.samples.counts("cam") == {}
     assert rig.last("cmd/forget/1")["status"] == "successful"
+    assert rig.jobs.prepared == set()
     rig.handle(LearnerEnded(token, reason="late"))
     rig.wait(2000)
     assert (rig.learners, rig.jobs.residuals) == ({}, {})
@@ -494,7 +495,9 @@ def test_words_that_make_no_sense_are_logged(place):
     assert rig.request.round.number == 1
 
 
-@pytest.mark.parametrize("method", ["recall", "prepare", "piece", "settle", "discard", "prune"])
+@pytest.mark.parametrize(
+    "method", ["recall", "prepare", "keep", "piece", "settle", "discard", "prune"]
+)
 def test_a_disk_that_refuses_is_logged_and_the_next_round_goes_through(method):
     disk = FakeJobs()
     disk.refuse = lambda name: name == method
@@ -515,6 +518,16 @@ def test_a_disk_that_refuses_is_logged_and_the_next_round_goes_through(method):
     rig.take()
     rig.ack(4)
     assert rig.jobs.residuals == {"digits": 4}
+
+
+def test_a_job_that_the_disk_refused_is_tried_again():
+    disk = FakeJobs()
+    disk.refuse = lambda name: name == "recall"
+    rig = LearningRig(jobs=disk).serving()
+    assert "No space left" in rig.why()
+    disk.refuse = lambda _: False
+    rig.wait(10_000)
+    assert rig.request.round.number == 1
 
 
 def test_samples_that_cannot_be_read_keep_it_out():

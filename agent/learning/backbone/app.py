@@ -16,6 +16,7 @@ from agent.pipeline.reach import Reach
 from agent.runtime.adapters.aot_cache import user_cache
 from agent.runtime.adapters.child import answer
 from agent.runtime.adapters.loading import Options, load
+from agent.runtime.adapters.orphan import end_with_parent
 
 
 def features(question: dict[str, Any]) -> dict[str, Any]:
@@ -44,4 +45,5 @@ def features(question: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
+    end_with_parent()
     answer(features)

@@ -43,8 +43,11 @@ class JobDisk(Protocol):
     def recall(self, terms: Terms) -> Recalled:
         """Say what is there, and delete what a crash left half done."""
 
-    def prepare(self, terms: Terms, number: int) -> str:
-        """Make an empty folder for the update of a round; return its path."""
+    def prepare(self, terms: Terms) -> str:
+        """Make an empty folder for a learner, which nobody else ever had; return its path."""
+
+    def keep(self, terms: Terms, number: int, output: str) -> None:
+        """In one step: what a learner left in its folder is the update of a round."""
 
     def piece(self, terms: Terms, number: int, place: int) -> bytes:
         """One slice of a whole update."""

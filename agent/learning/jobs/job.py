@@ -2,22 +2,21 @@
 
 from collections.abc import Callable
 
-from agent.control.events import Action, LearnerEnded, Log, Now, Publish, Receipt, Taken
+from agent.control.events import Action, LearnerEnded, Log, Now, Taken
 from agent.errors import StorageError
 from agent.learning.jobs.conditions import hindrance, trainer_of
-from agent.learning.jobs.disk import Terms, terms_of
+from agent.learning.jobs.disk import JobDisk, Terms, terms_of
 from agent.learning.jobs.judge import Judge
 from agent.learning.jobs.kit import Gathering, Kit, Service, needed, request
-from agent.learning.jobs.upload import Upload
+from agent.learning.jobs.sender import Sender
 from agent.learning.learner.request import Report
 from agent.learning.samples.fitting import shares
-from broker.contract.federated.channels import EvaluationChannel, UpdateChannel
 from broker.contract.federated.job import JobSpec
 from broker.contract.federated.participant import words as w
 from broker.contract.federated.participant.eligible import asked_to_judge, consider
 from broker.contract.federated.participant.machine import Participant, State
 from broker.contract.federated.round import Ack, Missing, Round
-from broker.contract.messages import LearningStatus, encode
+from broker.contract.messages import LearningStatus
 
 LOOK_AGAIN_MS = 60_000
 """What keeps a device out of a round may have changed by then: power, idleness, samples."""
@@ -39,10 +38,11 @@ class Job:
         self._terms: Terms = terms_of(spec)
         self._told: Round | None = None
         self._gathering = Gathering(kit.blobs, self._gathered, self._not_gathered)
-        self._upload = Upload()
-        self._sizes: dict[int, int] = {}
+        self._sender = Sender(kit, self._terms, spec.shards)
         self._judge = Judge(kit)
         self._token: int | None = None
+        self._output = ""
+        self._litter = False
         self._linked = False
         self._look_due_ms: int | None = None
         self._machine = Participant(kit.random)
@@ -78,7 +78,7 @@ class Job:
         """The link is there, or is not."""
         self._linked = up
         if not up:
-            self._upload.stop()
+            self._sender.stop()
         told = self._judge.tell(now) if up else []
         return self._feed(w.Up() if up else w.Down(), now) + told
 
@@ -100,13 +100,7 @@ class Job:
 
     def taken(self, event: Taken, now: Now) -> list[Action]:
         """The broker has a slice: send the next."""
-        if not self._upload.taken(event.receipt.attempt, event.receipt.slice):
-            return []
-        if event.refused is not None:
-            text = f"job {self.spec.id}: the broker refused a slice: {event.refused}"
-            return [Log("warning", text), *self._publish(now)]
-        self._kit.sent_bytes += self._sizes.pop(event.receipt.slice, 0)
-        return self._publish(now)
+        return self._sender.taken(event) + self._flushed(now)
 
     def learner_ended(self, event: LearnerEnded, now: Now) -> list[Action]:
         """A learner is gone, perhaps ours, perhaps the judge's."""
@@ -117,10 +111,18 @@ class Job:
         asked = (*key, self.spec.cut.count)
         if report is not None and (report.job, report.round, report.slices) == asked:
             self._report = report
-            return self._feed(w.Trained(key, report.slices), now)
+            return self._kept(key, report.slices, now)
         reason = event.reason or "the learner made another update than was asked for"
         log = Log("warning", f"job {self.spec.id}: round {key[1]}: {reason}")
         return [log, *self._feed(w.TrainFailed(key, UNTOLD), now)]
+
+    def _kept(self, key: w.Key, slices: int, now: Now) -> list[Action]:
+        try:
+            self._kit.ports.disk.keep(self._terms, key[1], self._output)
+        except StorageError as error:
+            log = Log("warning", f"job {self.spec.id}: {error}")
+            return [log, *self._feed(w.TrainFailed(key, "the disk refuses"), now)]
+        return self._feed(w.Trained(key, slices), now)
 
     def forgotten(self, now: Now) -> list[Action]:
         """Samples of its pipeline are to be forgotten: so is what was being made of them."""
@@ -139,11 +141,19 @@ class Job:
         actions = self._feed(w.Due(), now) + self._judge.tick(now, linked=self._linked)
         if self._look_due_ms is not None and now.monotonic_ms >= self._look_due_ms:
             actions += self._look(now)
+        if self._litter:  # of a learner that is gone by now
+            self._litter = False
+            actions += self._try(lambda disk: disk.recall(self._terms))
         return actions
 
     def due_ms(self) -> int | None:
         """When `tick` has something to do."""
-        dues = (self._machine.due_ms, self._judge.due_ms, self._look_due_ms)
+        dues = (
+            self._machine.due_ms,
+            self._judge.due_ms,
+            self._look_due_ms,
+            0 if self._litter else None,
+        )
         return min((due for due in dues if due is not None), default=None)
 
     def _look(self, now: Now) -> list[Action]:
@@ -203,31 +213,35 @@ class Job:
                 return self._train(task, now)
             case w.Halt():
                 token, self._token = self._token, None
+                self._litter = token is not None
                 cancelled = [] if token is None else self._kit.desk.cancel(token)
                 return cancelled + self._gathering.release(now)
             case w.Send(key, slices):
-                self._upload.begin(slices)
-                return self._evaluation(key) + self._publish(now)
+                evaluation = self._report.evaluation if self._report else None
+                return self._sender.begin(key, slices, evaluation) + self._flushed(now)
             case w.Settle(key, counted):
-                self._upload.stop()
+                self._sender.stop()
                 self._kit.updates += counted
                 return self._try(lambda disk: disk.settle(self._terms, key[1], counted=counted))
             case w.Discard(key):
-                self._upload.stop()
+                self._sender.stop()
                 return self._try(lambda disk: disk.discard(self._terms, key[1]))
 
     def _train(self, task: w.Task, now: Now) -> list[Action]:
-        number, disk = task.round.number, self._kit.ports.disk
+        disk = self._kit.ports.disk
+        self._litter = False
         try:
             recalled = disk.recall(self._terms)
-            output = disk.prepare(self._terms, number)
+            self._output = disk.prepare(self._terms)
         except StorageError as error:
             log = Log("warning", f"job {self.spec.id}: {error}")
             return [log, *self._feed(w.TrainFailed(task.key, "the disk refuses"), now)]
         kept = {"residual": recalled.residual, "own_control": recalled.own_control}
         more = {name: path for name, path in kept.items() if path is not None}
         paths = self._gathering.paths
-        work = request(self._kit, self.service, self.spec, task.round, paths, output=output, **more)
+        work = request(
+            self._kit, self.service, self.spec, task.round, paths, output=self._output, **more
+        )
         self._token, actions = self._kit.desk.ask(work)
         return actions
 
@@ -239,39 +253,13 @@ class Job:
         task = self._machine.task
         return [] if task is None else self._feed(w.FetchFailed(task.key, reason), now)
 
-    def _evaluation(self, key: w.Key) -> list[Action]:
-        """Before the slices: with the last of them the round may close."""
-        if self._report is None or self._report.evaluation is None:
-            return []
-        channel = EvaluationChannel(*key, self._kit.device)
-        payload = encode(self._report.evaluation)
-        return [Publish(self._kit.topics.topic(channel), payload, retain=False)]
-
-    def _publish(self, now: Now) -> list[Action]:
-        """Hand the next slices to the link; tell the participant when all are through."""
+    def _flushed(self, now: Now) -> list[Action]:
         kept = self._machine.kept
-        actions: list[Action] = []
-        while kept is not None and (places := self._upload.next()):
-            for place in places:
-                actions += self._slice(kept.key, place)
-        if kept is not None and self._upload.is_through():
-            actions += self._feed(w.Flushed(kept.key), now)
-        return actions
+        if kept is None or not self._sender.is_through():
+            return []
+        return self._feed(w.Flushed(kept.key), now)
 
-    def _slice(self, key: w.Key, place: int) -> list[Action]:
-        attempt = self._upload.attempt
-        try:
-            payload = self._kit.ports.disk.piece(self._terms, key[1], place)
-        except StorageError as error:
-            self._upload.taken(attempt, place)  # the participant sends it again in a while
-            return [Log("warning", f"job {self.spec.id}: {error}")]
-        self._sizes[place] = len(payload)
-        shard = place % self.spec.shards
-        topic = self._kit.topics.topic(UpdateChannel(*key, shard, self._kit.device, place))
-        receipt = Receipt(*key, place, attempt)
-        return [Publish(topic, payload, retain=False, receipt=receipt)]
-
-    def _try(self, act: Callable[..., None]) -> list[Action]:
+    def _try(self, act: Callable[[JobDisk], object]) -> list[Action]:
         try:
             act(self._kit.ports.disk)
         except StorageError as error:

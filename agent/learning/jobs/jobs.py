@@ -28,6 +28,9 @@ from broker.contract.federated.job import JobSpec, read_job
 from broker.contract.federated.round import Ack, Missing, Round
 from broker.contract.messages import LearningMetrics, LearningStatus, decode
 
+RETRY_MS = 10_000
+"""A disk that refused may take it then."""
+
 MAX_JOBS = 32
 """A pattern such as `*` finds no more."""
 
@@ -43,6 +46,8 @@ class Jobs:
         self._specs: dict[str, bytes] = {}
         self._rounds: dict[str, bytes] = {}
         self._refused: dict[str, str] = {}
+        self._postponed: dict[str, bytes] = {}
+        self._retry_ms = 0
         self._filters = Filters()
         self._linked = False
         self._began = False
@@ -62,7 +67,7 @@ class Jobs:
                 del self._jobs[name]
             else:
                 actions += job.serve(service, now)
-        for known in (self._specs, self._rounds, self._refused):
+        for known in (self._specs, self._rounds, self._refused, self._postponed):
             for name in [name for name in known if self._service(name) is None]:
                 del known[name]
         return actions + self._subscribe()
@@ -95,6 +100,9 @@ class Jobs:
             case Tick():
                 for job in self._jobs.values():
                     actions += job.tick(now)
+                if self._postponed and now.monotonic_ms >= self._retry_ms:
+                    for name, payload in self._postponed.copy().items():
+                        actions += self._specified(name, payload, now)
         return actions
 
     def heard(self, channel: Channel, payload: bytes, now: Now) -> list[Action]:
@@ -115,7 +123,8 @@ class Jobs:
 
     def due_ms(self) -> int | None:
         """When a tick has something to do."""
-        dues = (job.due_ms() for job in self._jobs.values())
+        dues = [job.due_ms() for job in self._jobs.values()]
+        dues += [self._retry_ms] if self._postponed else []
         return min((due for due in dues if due is not None), default=None)
 
     def statuses(self) -> dict[str, LearningStatus]:
@@ -170,8 +179,8 @@ class Jobs:
         actions: list[Action] = []
         if job := self._jobs.pop(name, None):
             actions += job.leave("it was withdrawn, or has other terms", now)
-        self._specs.pop(name, None)
-        self._refused.pop(name, None)
+        for known in (self._specs, self._refused, self._postponed):
+            known.pop(name, None)
         if not payload:
             self._rounds.pop(name, None)
             return actions + self._forget(name) + self._subscribe()
@@ -179,6 +188,9 @@ class Jobs:
             spec = self._read(name, payload)
             job = Job(self._kit, spec, service)
         except (MessageError, StorageError) as error:
+            if isinstance(error, StorageError):
+                self._postponed[name] = payload
+                self._retry_ms = now.monotonic_ms + RETRY_MS
             if len(self._refused) < MAX_JOBS:
                 self._refused[name] = str(error)
             return [*actions, Log("warning", f"job {name} is refused: {error}")]

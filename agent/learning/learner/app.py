@@ -4,9 +4,8 @@ It runs no foreign code itself: the backbone and the trainer module have process
 behind walls. `LearnerProcess` starts it, and it ends with whoever did.
 """
 
-import ctypes
 import os
-import signal
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from agent.learning.samples.sample import Sample
 from agent.learning.trainer.adapters.session import Limits, Session
 from agent.learning.trainer.wire import MAX_MODULE_BYTES
 from agent.runtime.adapters.child import answer
+from agent.runtime.adapters.orphan import end_with_parent
 from broker.contract.errors import ContractError
 from broker.contract.federated.job import check_job
 from broker.contract.federated.noise import KEY_BYTES
@@ -32,7 +32,6 @@ from broker.contract.shape import parse, to_tree
 KEPT_FOR_US = 0.9
 """Of the deadline, for the trainer; the rest is for what comes before and after."""
 
-PR_SET_PDEATHSIG = 1
 MAX_INPUT = 1e30
 """No honest example has such a number; NaN is none either."""
 
@@ -126,5 +125,5 @@ def _examples(request: Request, samples: list[Sample]) -> list[tuple[Sample, Flo
 
 
 if __name__ == "__main__":
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    end_with_parent(int(sys.argv[1]) if sys.argv[1:] else None)
     answer(work)

@@ -1,12 +1,15 @@
 """Updates on the disk: `<job>/<terms>/round-<n>` for each, and one link to that which counts.
 
-The folder that `settled` points to names the last round that is over for this device, and holds
-what counted updates left behind. Moving the link is the one step that settles a round.
+Learners work in folders of their own, for one that was not ended in time must not write into the
+update of another. The folder that `settled` points to names the last round that is over for this
+device, and holds what counted updates left behind. Moving the link is the one step that settles a
+round.
 """
 
 import os
 import re
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -24,6 +27,7 @@ ROUND = re.compile(r"(?:round|after)-([0-9]{1,9})")
 LEFT_BEHIND = (RESIDUAL, OWN_CONTROL)
 SETTLED = "settled"
 FRESH = "settled.new"
+WORK = "work-"
 MAX_REPORT_BYTES = 1 << 16
 
 
@@ -60,13 +64,20 @@ class JobFolders:
             }
         return Recalled(settled, kept, found[RESIDUAL], found[OWN_CONTROL])
 
-    def prepare(self, terms: Terms, number: int) -> str:
-        """Make an empty folder for the update of a round."""
-        output = self._output(terms, number)
+    def prepare(self, terms: Terms) -> str:
+        """Make an empty folder for a learner."""
+        place = self._place(terms)
         with self._translated():
-            _delete(output)
-            output.mkdir(parents=True, mode=0o700)
-        return str(output)
+            place.mkdir(parents=True, exist_ok=True, mode=0o700)
+            return tempfile.mkdtemp(prefix=WORK, dir=place)
+
+    def keep(self, terms: Terms, number: int, output: str) -> None:
+        """In one step: what a learner left in its folder is the update of a round."""
+        target = self._output(terms, number)
+        with self._translated():
+            _delete(target)
+            Path(output).replace(target)
+            _synchronise(target.parent)
 
     def piece(self, terms: Terms, number: int, place: int) -> bytes:
         """One slice of a whole update."""
@@ -178,7 +189,9 @@ def _report(folder: Path) -> Report | None:
 
 
 def _delete(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
+    if path.name.startswith(WORK):
+        shutil.rmtree(path, ignore_errors=True)  # perhaps somebody still writes there
+    elif path.is_dir() and not path.is_symlink():
         (path / REPORT).unlink(missing_ok=True)  # first: half an update must not look whole
         shutil.rmtree(path)
     else:

@@ -36,7 +36,7 @@ class LearnerProcess:
             words.write(json.dumps(to_tree(request)).encode())
             words.seek(0)
             self._process = subprocess.Popen(
-                _COMMAND,
+                [*_COMMAND, str(os.getpid())],
                 stdin=words,
                 stdout=self._said,
                 stderr=subprocess.DEVNULL,
