@@ -74,6 +74,7 @@ class Aggregator:
         self._exports: dict[str, ExportProcess] = {}
         self._outcomes: dict[str, JobOutcome] = {}
         self._lock = lock(state)
+        ExportProcess.sweep(state)
         for path in sorted(state.glob("*.sqlite")):
             self._take_up(path)
         self._link = Link(address, [self._topics.filter(kind) for kind in HEARD])

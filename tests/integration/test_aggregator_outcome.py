@@ -87,6 +87,7 @@ def test_the_outcome_is_the_same_after_kills(calm, seed, tmp_path):
         tmp_path, shipping_job(ROUNDS), kills=4, seed=seed, aims=("evaluating", "publishing")
     )
     assert encode(fleet.outcome) == encode(calm[0].outcome)
+    assert not list((tmp_path / "state").glob("export-*")), "nothing is left behind"
     manifest = fleet.outcome.manifest.sha256
     assert fleet.blobs[manifest] == calm[0].blobs[manifest]
 

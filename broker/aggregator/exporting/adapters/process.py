@@ -18,6 +18,7 @@ from broker.contract.shape import parse, to_tree
 
 DEADLINE_S = 900.0
 MAX_COMPLAINT_BYTES = 2_000
+PREFIX = "export-"
 _ROOT = str(Path(__file__).resolve().parents[4])
 
 
@@ -32,7 +33,7 @@ class ExportProcess:
         """
         self.number = order.number
         self._ends = time.monotonic() + DEADLINE_S
-        self._folder = state / f"export-{order.spec.id}"
+        self._folder = state / f"{PREFIX}{order.spec.id}"
         shutil.rmtree(self._folder, ignore_errors=True)
         self._folder.mkdir()
         question = Question(order.spec, order.number, order.record, order.privacy)
@@ -49,6 +50,12 @@ class ExportProcess:
             env=os.environ | {"PYTHONPATH": _ROOT, "OPENBLAS_NUM_THREADS": "1"},
             process_group=0,
         )
+
+    @staticmethod
+    def sweep(state: Path) -> None:
+        """Drop what a crash left behind: an operator's calibration among it."""
+        for folder in state.glob(f"{PREFIX}*"):
+            shutil.rmtree(folder, ignore_errors=True)
 
     def poll(self) -> Made | str | None:
         """The release, or why there is none; None while it is being made."""
