@@ -213,9 +213,9 @@ class Aggregator:
         self._fetch(name)
 
     def _export(self, name: str, job: Aggregation) -> None:
-        """Have a release made, and hand over what came of it."""
+        """Have releases made, one after another, and hand over what came of them."""
         running = self._exports.get(name)
-        if running is None and (order := job.order) is not None:
+        if not self._exports and (order := job.order) is not None:
             try:
                 self._exports[name] = ExportProcess(order, self._state)
             except OSError as error:
