@@ -33,6 +33,9 @@ class LearningConfig:
         Range(above=0, maximum=1000),
         Doc("training begins only below this load of a core, averaged over a minute"),
     ] = None
+    limit_parameters: Annotated[
+        int, Range(1, 2**25), Doc("of a job's model; training takes about 40 bytes for each")
+    ] = 2**22
     limit_s: Annotated[float, Range(1, 86_400), Doc("for one training; it is ended then")] = 3600.0
     adopt: Annotated[
         bool, Doc("whether the model that a job ends with replaces this pipeline's, once it passed")

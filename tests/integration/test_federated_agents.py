@@ -157,6 +157,12 @@ def test_forgetting_ends_a_learner_and_its_update(mosquitto: RunningBroker, tmp_
         watch.start_job(job(devices=1) | {"local": SLOW})
         watch.wait(lambda: len(children(agent)) >= 2, PATIENCE_S)
         all_of_it = children(agent)
+        scores = [Path(f"/proc/{one.pid}/oom_score_adj").read_text() for one in all_of_it]
+        assert {
+            (score.strip(), one.nice()) for score, one in zip(scores, all_of_it, strict=True)
+        } == {("900", 10)}, (
+            "a device that runs out of memory or time loses a training, not its results"
+        )
         watch.order_command("forget", "1", {"pipeline": "digits"}, "pi-0")
         assert watch.outcome("forget", "1", PATIENCE_S).status == "successful"
         gone, alive = psutil.wait_procs(all_of_it, 10)
@@ -179,8 +185,12 @@ def test_one_device_serves_two_jobs_in_turn(mosquitto: RunningBroker, tmp_path: 
         learner(tmp_path, 0, jobs=["*"], runtime="wasm3").start(mosquitto.address.port) as agent,
     ):
         local = {"epochs": 5, "batch": 4, "learning_rate": 0.1}
-        for name in ("one", "two"):
-            watch.start_job(job(devices=1, rounds=2) | {"id": name, "local": local})
+        kept = {
+            "one": {"codec": {"name": "top_k", "options": {"fraction": 0.1}}},
+            "two": {"strategy": {"name": "scaffold", "options": {"devices": 1}}},
+        }
+        for name, changes in kept.items():
+            watch.start_job(job(devices=1, rounds=2) | {"id": name, "local": local} | changes)
 
         def both_are_done() -> bool:
             nonlocal most
@@ -191,3 +201,5 @@ def test_one_device_serves_two_jobs_in_turn(mosquitto: RunningBroker, tmp_path: 
         watch.wait(both_are_done, PATIENCE_S)
         assert most == 1
         assert agent.stop() == 0
+        metrics = watch.metrics["pi-0"][-1].learning
+        assert (metrics.updates, metrics.failures) == (4, 0), agent.output()

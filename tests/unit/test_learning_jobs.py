@@ -295,6 +295,18 @@ def test_wasm3_gets_the_scalar_module():
     assert asked.deadline_s == 60.0
 
 
+def test_a_job_that_is_too_large_or_has_no_trainer_for_this_machine_is_left_alone():
+    for learning, why in (
+        ({"limit_parameters": 69}, "70 parameters exceed limit_parameters"),
+        ({"runtime": "wasmtime"}, "the job has no trainer for what this machine runs"),
+    ):
+        tree = {"pipelines": {"cam": pipeline(learning={"jobs": ["digits"]} | learning)}}
+        told = dataclasses.replace(job().model, trainers={"mine": ref(1)})
+        spec = job() if "limit_parameters" in learning else dataclasses.replace(job(), model=told)
+        rig = LearningRig(tree=tree).serving(spec)
+        assert (rig.learners, rig.why()) == ({}, why)
+
+
 def test_a_backbone_and_a_control_are_fetched_as_well():
     base = job()
     told = dataclasses.replace(base.model, backbone=ref(7))

@@ -190,8 +190,11 @@ class Job:
 
     def _unable(self, *, begins: bool) -> str | None:
         config = self.service.config
-        if trainer_of(self.spec.model, config.runtime, self._kit.runtimes) is None:
-            return f"has no trainer for {config.runtime} runtime of this machine"
+        model = self.spec.model
+        if model.parameters > config.limit_parameters:
+            return f"{model.parameters} parameters exceed limit_parameters"
+        if trainer_of(model, config.runtime, self._kit.runtimes) is None:
+            return "the job has no trainer for what this machine runs"
         return hindrance(config, self._kit.ports.conditions(), begins=begins)
 
     def _feed(self, event: w.Event, now: Now) -> list[Action]:

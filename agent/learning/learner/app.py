@@ -7,6 +7,7 @@ behind walls. `LearnerProcess` starts it, and it ends with whoever did.
 import os
 import sys
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +125,13 @@ def _examples(request: Request, samples: list[Sample]) -> list[tuple[Sample, Flo
     ]
 
 
+def _yield_memory() -> None:
+    """Where memory runs out, the kernel is to end us before pipelines and the main process."""
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("900", encoding="ascii")
+
+
 if __name__ == "__main__":
+    _yield_memory()
     end_with_parent(int(sys.argv[1]) if sys.argv[1:] else None)
     answer(work)
