@@ -1,96 +1,124 @@
-"""The demo: a broker and agents as real processes, a change of configuration, a cut, a count."""
+"""The demo: a broker, an aggregator and agents as real processes that learn from each other."""
 
-import sys
-import tempfile
+import hashlib
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from threadpoolctl import threadpool_limits
-from tqdm import tqdm
 
 from broker.adapters import private_broker
 from broker.adapters.listen_address import ListenAddress
 from broker.adapters.private_broker import RunningBroker
 from broker.adapters.tcp_proxy import TcpProxy
+from broker.contract.federated.round import JobStatus
 from broker.demo import recipe
-from broker.demo.adapters.agents import AgentProcess
+from broker.demo.adapters import processes
 from broker.demo.adapters.board import EmulatedBoard
+from broker.demo.adapters.federation import Federation
+from broker.demo.adapters.processes import Process
 from broker.demo.adapters.wasm_model import module_of, runtimes
 from broker.demo.adapters.watcher import Watcher
-from broker.demo.tally import Stream, Tally, report
+from broker.demo.summary import Seen, figures, lines
+from broker.demo.tally import Stream, Tally
 from broker.errors import LinkError, UsageError
 from toolchain.digits.adapters import scikit
-from toolchain.digits.training import EPOCHS
 from toolchain.errors import ToolchainError
 
-ONLINE_TIMEOUT_S = 30.0
+ONLINE_TIMEOUT_S = 60.0
 APPLY_TIMEOUT_S = 15.0
+ANSWER_TIMEOUT_S = 30.0
 CUT_S = 3.0
-CUT_AFTER = 0.35
+CUT_AFTER_ROUND = 2
 TAIL_S = 20.0
 
 Say = Callable[[str, str], None]
 
 
 class Demo:
-    """One run; `say` gets a topic and a line for people."""
+    """One run; `say` gets a topic and a line for people.
 
-    def __init__(self, agents: int, broker_url: str | None, say: Say) -> None:
+    Attributes:
+        job: what the aggregator said of the federated job in the end.
+    """
+
+    def __init__(self, agents: int, rounds: int, broker_url: str | None, say: Say) -> None:
         self._devices = [f"demo-{number + 1}" for number in range(agents)]
+        self._rounds = rounds
         self._broker_url = broker_url
         self._say = say
-        self._agents: list[AgentProcess] = []
+        self._processes: list[Process] = []
+        self.job: JobStatus | None = None
         self._board: recipe.Board | None = None
 
     def run(self) -> dict[str, Any]:
         """Play everything and return the figures; nothing is left running or lying about."""
         began = time.monotonic()
         with ExitStack() as stack:
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="selvedge-demo-")))
+            folder = Path(stack.enter_context(TemporaryDirectory(prefix="selvedge-demo-")))
             emulated = EmulatedBoard()
             stack.callback(emulated.stop)
             broker = self._start_broker(stack)
-            address = _address_of(self._broker_url or self._current.url)
+            url = self._broker_url or self._current.url
+            address = _address_of(url)
             made = self._train()
+            federation = Federation(made, self._rounds, folder, self._say)
+            federation.write_files()
             models = self._write_models(folder, made.model)
             self._board = emulated.with_plan(folder / "digits.plan", made.model, self._say)
             if self._board is not None:
                 models[recipe.MCU] = models["tflite"]
-            tally = Tally(
-                {
-                    Stream(device, recipe.pipeline_of(runtime)): share.labels.tolist()
-                    for device, share in made.shares.items()
-                    for runtime in self._models_of(device, models)
-                }
-            )
+            self._first = {_sha256(path) for path in models.values()}
+            tally = self._new_tally(made, models)
             cable = stack.enter_context(TcpProxy(address.port, target_host=address.host))
+            self._write_configs(folder, made, models)
+            federation.deal(lambda device: folder / f"{device}.toml")
             watcher = Watcher(address, tally)
             watcher.connect()
             stack.callback(watcher.leave)
             if broker is None:
                 stack.callback(watcher.forget)
-            stack.enter_context(self._running_agents(folder, made, models, cable.port))
+            stack.enter_context(self._running(folder, url, cable.port))
             self._wait_online(watcher, tally)
+            federation.start(url)
             self._change_threshold(watcher, tally)
+            federation.wait_round(watcher, min(CUT_AFTER_ROUND, self._rounds), self._check)
             self._cut(watcher, tally, cable, broker)
+            federation.wait_round(watcher, self._rounds, self._check)
+            self.job = job = federation.wait_shipped(watcher, self._check)
+            self._wait_switched(watcher, tally, federation)
             self._wait_for_all(watcher, tally)
-            return self._report(tally, began)
+            with watcher.still():
+                seen = Seen(tally, job, self._devices, frozenset(self._first), self._changed_at)
+                told, numbers = lines(seen), figures(seen)
+            for line in told:
+                self._say(*line)
+            return numbers | {"seconds": round(time.monotonic() - began, 1)}
+
+    def _new_tally(self, made: recipe.Recipe, models: dict[str, str]) -> Tally:
+        truth = {}
+        for device, share in made.shares.items():
+            _, *others = self._runtimes_of(device, models)
+            for name in (recipe.LEARNER, *map(recipe.pipeline_of, others)):
+                truth[Stream(device, name)] = share.labels.tolist()
+        return Tally(truth, frozenset(self._learners))
+
+    @property
+    def _learners(self) -> list[Stream]:
+        return [Stream(device, recipe.LEARNER) for device in self._devices]
 
     def _train(self) -> recipe.Recipe:
         began = time.monotonic()
-        quiet = not sys.stderr.isatty()
-        with (
-            threadpool_limits(1),
-            tqdm(total=EPOCHS, desc="training", leave=False, disable=quiet) as bar,
-        ):
-            made = recipe.prepare(scikit.load(), self._devices, lambda _: bar.update())
+        with threadpool_limits(1):
+            made = recipe.prepare(scikit.load(), self._devices)
         self._say(
             "model",
-            f"a CNN learned handwritten digits in {time.monotonic() - began:.1f} s;"
-            f" {100 * made.accuracy:.1f} % on held-out ones; {len(made.model) / 1024:.1f} kB int8",
+            f"a CNN learned from {len(made.calibration)} handwritten digits in"
+            f" {time.monotonic() - began:.1f} s; {100 * made.accuracy:.1f} % right on held-out"
+            f" ones; {len(made.model) / 1024:.1f} kB int8",
         )
         return made
 
@@ -117,9 +145,12 @@ class Demo:
             self._say("wasm", line)
         return {name: str(path) for name, path in (models | dict.fromkeys(names, path)).items()}
 
-    def _models_of(self, device: str, models: dict[str, str]) -> dict[str, str]:
-        """The first device runs its digits under every runtime, the others under the first."""
-        return models if device == self._devices[0] else dict([next(iter(models.items()))])
+    def _runtimes_of(self, device: str, models: dict[str, str]) -> list[str]:
+        """The first device runs its digits under every runtime; each other has one, in turn."""
+        if device == self._devices[0]:
+            return list(models)
+        own = [name for name in models if name != recipe.MCU]
+        return [own[self._devices.index(device) % len(own)]]
 
     def _start_broker(self, stack: ExitStack) -> RunningBroker | None:
         if self._broker_url is not None:
@@ -134,31 +165,32 @@ class Demo:
     def _stop_broker(self) -> None:
         self._current.stop()
 
+    def _write_configs(self, folder: Path, made: recipe.Recipe, models: dict[str, str]) -> None:
+        for device, share in made.shares.items():
+            images = folder / f"{device}.npy"
+            images.write_bytes(recipe.images_file(share))
+            names = self._runtimes_of(device, models)
+            chosen = {name: models[name] for name in names}
+            text = recipe.config_toml(names[0], chosen, str(images), self._board)
+            (folder / f"{device}.toml").write_text(text, encoding="utf-8")
+
     @contextmanager
-    def _running_agents(
-        self, folder: Path, made: recipe.Recipe, models: dict[str, str], port: int
-    ) -> Iterator[None]:
+    def _running(self, folder: Path, broker_url: str, agents_port: int) -> Iterator[None]:
         try:
-            for device, share in made.shares.items():
-                images = folder / f"{device}.npy"
-                images.write_bytes(recipe.images_file(share))
-                config = folder / f"{device}.toml"
-                config.write_text(
-                    recipe.config_toml(self._models_of(device, models), str(images), self._board),
-                    encoding="utf-8",
-                )
-                url = f"mqtt://127.0.0.1:{port}"
-                self._agents.append(AgentProcess(device, url, folder, config))
+            self._processes.append(processes.aggregator(broker_url, folder))
+            for device in self._devices:
+                words = (f"mqtt://127.0.0.1:{agents_port}", folder, folder / f"{device}.toml")
+                self._processes.append(processes.agent(device, *words))
             yield
         finally:
-            for agent in self._agents:
-                agent.ask_to_stop()
-            for agent in self._agents:
-                agent.wait()
+            for each in reversed(self._processes):
+                each.ask_to_stop()
+            for each in self._processes:
+                each.wait()
 
-    def _check_agents(self) -> None:
-        for agent in self._agents:
-            agent.check()
+    def _check(self) -> None:
+        for each in self._processes:
+            each.check()
 
     def _wait_online(self, watcher: Watcher, tally: Tally) -> None:
         began = time.monotonic()
@@ -173,7 +205,7 @@ class Demo:
                 for device in self._devices
             )
 
-        if not watcher.wait_until(all_serve, ONLINE_TIMEOUT_S, self._check_agents):
+        if not watcher.wait_until(all_serve, ONLINE_TIMEOUT_S, self._check):
             raise LinkError(f"not every agent came online within {ONLINE_TIMEOUT_S:.0f} s")
         runtimes = {
             f"{one.runtime}" for s in watcher.status.values() for one in s.pipelines.values()
@@ -188,8 +220,7 @@ class Demo:
         began = time.monotonic()
         version = int(time.time())
         key = {"postprocess": {"threshold": recipe.THRESHOLD_AFTER}}
-        common = tally.streams_of(self._devices[0])[0].pipeline
-        watcher.desire({"version": version, "pipelines": {common: key}})
+        watcher.desire({"version": version, "pipelines": {recipe.LEARNER: key}})
 
         def applied() -> int:
             return sum(
@@ -198,15 +229,12 @@ class Demo:
             )
 
         everyone = len(self._devices)
-        done = watcher.wait_until(
-            lambda: applied() == everyone, APPLY_TIMEOUT_S, self._check_agents
-        )
+        done = watcher.wait_until(lambda: applied() == everyone, APPLY_TIMEOUT_S, self._check)
         if not done:
             raise LinkError(f"the change of configuration reached {applied()} of {everyone} agents")
         self._changed_at = {
             stream: max(tally.results.get(stream, {0: None}), default=0)
-            for stream in tally.truth
-            if stream.pipeline == common
+            for stream in self._learners
         }
         self._say(
             "config",
@@ -217,8 +245,6 @@ class Demo:
     def _cut(
         self, watcher: Watcher, tally: Tally, cable: TcpProxy, broker: RunningBroker | None
     ) -> None:
-        enough = int(CUT_AFTER * tally.expected)
-        watcher.wait_until(lambda: tally.count >= enough, TAIL_S, self._check_agents)
         cable.allow(False)
         cable.cut()
         if broker is not None:
@@ -230,62 +256,36 @@ class Demo:
             watcher.connect()
         cable.allow(True)
         what = "broker killed" if broker is not None else "network cut"
-        self._say("cut", f"{what} after {tally.count} results, back after {CUT_S:.0f} s")
+        self._say(
+            "cut",
+            f"{what} after {tally.count} results, amid the learning; back after {CUT_S:.0f} s",
+        )
+
+    def _wait_switched(self, watcher: Watcher, tally: Tally, federation: Federation) -> None:
+        began = time.monotonic()
+        federation.wait_adopted(watcher, self._check)
+        took_s = time.monotonic() - began
+
+        def all_answered() -> bool:
+            new = tally.models - self._first
+            return all(tally.answered(s, new) == len(tally.truth[s]) for s in self._learners)
+
+        if not watcher.wait_until(all_answered, ANSWER_TIMEOUT_S, self._check):
+            raise LinkError("the shipped model did not answer all digits in time")
+        self._say(
+            "switch",
+            f"golden samples passed and the new model serves on {len(self._devices)} of"
+            f" {len(self._devices)} agents, {took_s:.1f} s after it was shipped; no restart",
+        )
 
     def _wait_for_all(self, watcher: Watcher, tally: Tally) -> None:
-        with tqdm(
-            total=tally.expected, desc="results", leave=False, disable=not sys.stderr.isatty()
-        ) as bar:
-
-            def idle() -> None:
-                self._check_agents()
-                bar.update(tally.count - bar.n)
-
-            seconds_left = max(map(len, tally.truth.values())) / recipe.RATE_HZ
-            watcher.wait_until(lambda: tally.lost == 0, seconds_left + TAIL_S, idle)
+        watcher.wait_until(lambda: tally.lost == 0, TAIL_S, self._check)
         everyone_measured = time.monotonic() + 1.5
-        watcher.wait_until(lambda: time.monotonic() > everyone_measured, 5, self._check_agents)
+        watcher.wait_until(lambda: time.monotonic() > everyone_measured, 5, self._check)
 
-    def _report(self, tally: Tally, began: float) -> dict[str, Any]:
-        held_back = sum(
-            tally.held_back(stream, since) for stream, since in self._changed_at.items()
-        )
-        skipped = sum(tally.skipped.values())
-        self._say(
-            "results",
-            f"{tally.expected - tally.lost - skipped} of {tally.expected} inputs answered,"
-            f" {tally.lost} lost{f', {skipped} let pass by a busy machine' if skipped else ''};"
-            f" {tally.late} waited in an outbox, {tally.duplicates} came twice and count once",
-        )
-        self._say(
-            "accuracy",
-            f"{100 * tally.accuracy():.1f} % right; after the change {held_back} answers were"
-            f" below the threshold of {recipe.THRESHOLD_AFTER}",
-        )
-        same, both = tally.agreed(self._devices[0])
-        names = [each.pipeline.partition("-")[2] for each in tally.streams_of(self._devices[0])]
-        if len(names) > 1:
-            self._say(
-                "runtimes",
-                f"{same} of {both} digits of {self._devices[0]} got the same label under"
-                f" {', '.join(names[:-1])} and {names[-1]}",
-            )
-        if self._board is not None:
-            there, total = tally.on_mcu(Stream(self._devices[0], recipe.pipeline_of(recipe.MCU)))
-            self._say("mcu", f"{there} of {total} were computed there, the others by this machine")
-        for line in report(tally):
-            self._say("", line)
-        peak = max(map(tally.device_rss_bytes, self._devices), default=0)
-        return {
-            "results": tally.expected - tally.lost - skipped,
-            "lost": tally.lost,
-            "late": tally.late,
-            "accuracy": round(tally.accuracy(), 4),
-            "runtimes": sorted(tally.runtimes),
-            "same_labels": same == both,
-            "peak_rss_mb": round(peak / 2**20, 1),
-            "seconds": round(time.monotonic() - began, 1),
-        }
+
+def _sha256(path: str) -> str:
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
 def _address_of(url: str) -> ListenAddress:

@@ -1,7 +1,8 @@
 """What the demo saw: results counted once each, and what they say together."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from statistics import median
 from typing import Any, NamedTuple
 
@@ -31,11 +32,13 @@ class Tally:
 
     Attributes:
         truth: the labels of each stream's inputs.
+        endless: streams whose inputs begin anew when they are over; the others end.
         skipped: inputs that a pipeline let pass, since the machine was busy with other things.
         peak_rss_bytes: of a device's main process under its name, and of each pipeline.
     """
 
     truth: Mapping[Stream, list[int]]
+    endless: frozenset[Stream] = frozenset()
     results: dict[Stream, dict[int, Result]] = field(default_factory=dict)
     duplicates: int = 0
     late: int = 0
@@ -83,16 +86,10 @@ class Tally:
         return sum(len(seen) for seen in self.results.values())
 
     @property
-    def expected(self) -> int:
-        """Results that are to come."""
-        return sum(map(len, self.truth.values()))
-
-    @property
     def lost(self) -> int:
-        """Inputs that a pipeline took and no result names."""
+        """Inputs that a pipeline took and no result names, so far as can be known by now."""
         return sum(
-            max(0, len(labels) - len(self._answered(stream)) - self.skipped.get(stream, 0))
-            for stream, labels in self.truth.items()
+            max(0, self._missing(stream) - self.skipped.get(stream, 0)) for stream in self.truth
         )
 
     def on_mcu(self, stream: Stream) -> tuple[int, int]:
@@ -100,18 +97,46 @@ class Tally:
         results = self.results.get(stream, {}).values()
         return sum(result.mcu is not None for result in results), len(results)
 
-    def accuracy(self) -> float:
-        """Share of the answers whose first label is right."""
-        right = answered = 0
-        for stream, labels in self.truth.items():
-            for index, result in self._answered(stream).items():
-                answered += 1
-                right += first_label(result.outputs) == str(labels[index])
-        return right / answered if answered else 0.0
+    @property
+    def models(self) -> set[str]:
+        """SHA-256 of all that answered."""
+        return {result.model for seen in self.results.values() for result in seen.values()}
 
-    def agreed(self, device: str) -> tuple[int, int]:
+    def accuracy(
+        self, streams: Iterable[Stream] | None = None, models: Container[str] | None = None
+    ) -> float | None:
+        """Share of the answers whose first label is right; each input of a stream counts once.
+
+        Args:
+            streams: whose answers count; None: all.
+            models: SHA-256 of those whose answers count; None: all.
+
+        Returns:
+            None if nothing was answered.
+        """
+        right = answered = 0
+        for stream in self.truth if streams is None else streams:
+            for index, result in self._answered(stream, models).items():
+                answered += 1
+                right += first_label(result.outputs) == str(self.truth[stream][index])
+        return right / answered if answered else None
+
+    def answered(self, stream: Stream, models: Container[str]) -> int:
+        """How many of a stream's inputs these models have answered."""
+        return len(self._answered(stream, models))
+
+    def runtimes_of(self, device: str) -> list[str]:
+        """What answered first in each of a device's pipelines."""
+        firsts = [
+            next(iter(self.results[s].values()))
+            for s in self.streams_of(device)
+            if self.results.get(s)
+        ]
+        return [each.runtime for each in firsts]
+
+    def agreed(self, device: str, models: Container[str] | None = None) -> tuple[int, int]:
         """How many inputs got one label from all pipelines of a device, of those all answered."""
-        answers = [self._answered(stream) for stream in self.streams_of(device)]
+        answers = [self._answered(stream, models) for stream in self.streams_of(device)]
         shared = set.intersection(*map(set, answers)) if answers else set()
         labels = [{first_label(each[index].outputs) for each in answers} for index in shared]
         return sum(len(each) == 1 for each in labels), len(shared)
@@ -124,19 +149,44 @@ class Tally:
             if sequence >= since_sequence
         )
 
+    def gap_ms(self, stream: Stream, before: Container[str]) -> int | None:
+        """Time between the last input of these models and the first of another one."""
+        seen = [result for _, result in sorted(self.results.get(stream, {}).items())]
+        for old, new in pairwise(seen):
+            if old.model in before and new.model not in before:
+                return new.monotonic_ms - old.monotonic_ms
+        return None
+
     def latency_us(self, stream: Stream) -> dict[str, int]:
         """Median time of each stage; the total only of results that did not wait."""
         latencies = [result.latency for result in self.results.get(stream, {}).values()]
         return {stage: int(median(getattr(one, stage) for one in latencies)) for stage in STAGES}
 
-    def _answered(self, stream: Stream) -> dict[int, Result]:
+    def _answered(self, stream: Stream, models: Container[str] | None = None) -> dict[int, Result]:
+        """The first answer to each input."""
         labels = self.truth[stream]
-        indices = (
-            (truth_of(result.input), result) for result in self.results.get(stream, {}).values()
-        )
-        return {
-            index: result for index, result in indices if index is not None and index < len(labels)
-        }
+        found: dict[int, Result] = {}
+        for _, result in sorted(self.results.get(stream, {}).items()):
+            index = truth_of(result.input)
+            if index is None or index >= len(labels):
+                continue
+            if models is None or result.model in models:
+                found.setdefault(index, result)
+        return found
+
+    def _missing(self, stream: Stream) -> int:
+        """Inputs without an answer: to the end of a stream, or to the newest answer."""
+        count = len(self.truth[stream])
+        if stream not in self.endless:
+            return count - len(self._answered(stream))
+        seen = self.results.get(stream, {})
+        missing, before = 0, -1
+        for _, result in sorted(seen.items()):
+            index = truth_of(result.input)
+            if index is not None:
+                missing += (index - before - 1) % count
+                before = index
+        return missing
 
 
 def first_label(outputs: Mapping[str, Any]) -> str | None:

@@ -3,11 +3,13 @@
 import argparse
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from broker.adapters.operator_link import OperatorLink
 from broker.contract.exit_code import ExitCode
+from broker.contract.federated.round import JobStatus
 from broker.contract.outcome import Outcome
 from broker.contract.shape import to_tree
 from broker.errors import ConfigError
@@ -41,7 +43,7 @@ def watched(
         progress.receive(*message)
     if arguments.wait and job is not None:
         _wait(link, progress, job, arguments.timeout)
-    written = _write(progress, arguments.out) if arguments.out is not None else []
+    written = write_curves(progress.jobs, arguments.out) if arguments.out is not None else []
     tree: dict[str, Any] = {"jobs": {n: to_tree(s) for n, s in sorted(progress.jobs.items())}}
     if written:
         tree["written"] = written
@@ -70,11 +72,16 @@ def _wait(link: OperatorLink, progress: Progress, job: str, timeout_s: float) ->
         print(file=sys.stderr)
 
 
-def _write(progress: Progress, folder: Path) -> list[str]:
+def write_curves(jobs: Mapping[str, JobStatus], folder: Path) -> list[str]:
+    """Write a table and a picture of each job; return their paths.
+
+    Raises:
+        ConfigError: they cannot be written.
+    """
     written = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name, status in sorted(progress.jobs.items()):
+        for name, status in sorted(jobs.items()):
             table, picture = folder / f"{name}.csv", folder / f"{name}.png"
             table.write_text(to_csv(status.history))
             picture.write_bytes(png(series(status.history)))

@@ -5,6 +5,8 @@ about all the rest.
 """
 
 import json
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -18,6 +20,7 @@ from broker.contract.federated.channels import (
     AckChannel,
     EvaluationChannel,
     JobControlChannel,
+    JobFileChannel,
     JobSpecChannel,
     JobStatusChannel,
     MissingChannel,
@@ -30,6 +33,8 @@ from broker.contract.topics import Topics
 from tests.support.aggregation import Bench, update
 from tests.support.aggregator_rig import Process, job_file, nearest_job
 from tests.support.brokers import TestClient, eventually
+from tests.support.federation import FILES, Learner, digits, samples_of
+from tests.support.federation import job as learners_job
 from tests.support.secured_broker import Fleet, files, free_pair, init
 
 DEVICES = ("pi-1", "pi-2")
@@ -130,6 +135,9 @@ def test_a_thief_among_the_devices_changes_nothing_and_reads_nothing(
     fleet, process, operators, tmp_path, capsys
 ):
     assert selvedge.main(["fl", "start", str(job_file(tmp_path, SPEC)), *operators]) == 0
+    with fleet.operator() as operator:
+        calibration = JobFileChannel(SPEC.id, "ab" * 32, 0, 0)
+        operator.publish(TOPICS.topic(calibration), b"for the aggregator alone", retain=True)
     honest = [Device(fleet, name) for name in DEVICES]
     thief = Device(fleet, "thief")
     for number in (1, 2):
@@ -142,6 +150,7 @@ def test_a_thief_among_the_devices_changes_nothing_and_reads_nothing(
     for device in (*honest, thief):
         assert eventually(lambda d=device: d.hear() or d.round.state == "done")
         assert device.others == [], "of other devices nothing is heard"
+        assert JobFileChannel not in device.heard
     assert thief.acks == {}
     assert UpdateChannel not in thief.heard
     assert EvaluationChannel not in thief.heard
@@ -161,6 +170,54 @@ def test_a_thief_among_the_devices_changes_nothing_and_reads_nothing(
     assert told["model"]["sha256"] == calm.at.job.model.sha256, "the model of two honest devices"
     for device in (*honest, thief):
         device.client.disconnect()
+
+
+def secured_agent(fleet: Fleet, learner: Learner, certificate: str) -> subprocess.Popen:
+    """An agent of a name, with the certificate of a name."""
+    words = ["--config", learner.config, "--device", learner.device, "--state", learner.state]
+    words += ["--broker", f"mqtts://localhost:{fleet.port}"]
+    member = fleet.root / "devices" / certificate
+    named = {"ca": "ca.crt", "cert": "client.crt", "key": "client.key"}
+    words += [f"--set=broker.{key}={json.dumps(str(member / file))}" for key, file in named.items()]
+    command = [sys.executable, "-m", "selvedge", "agent", *map(str, words)]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def test_agents_learn_with_certificates_and_one_in_anothers_name_does_not(
+    fleet, process, operators, tmp_path, capsys
+):
+    known, _ = digits()
+    names = [*DEVICES, "pi-2"]
+    homes = [tmp_path / home for home in ("one", "two", "three")]
+    agents = []
+    try:
+        for n, (name, home) in enumerate(zip(names, homes, strict=True)):
+            home.mkdir()
+            samples = samples_of(known, range(100 * n, 100 * n + 100))
+            learner = Learner(home, name, samples, jobs=["learned"])
+            agents.append(secured_agent(fleet, learner, "thief" if n == 2 else name))
+        for name, data in FILES.items():
+            (tmp_path / name).write_bytes(data)
+        path = tmp_path / "learned.json"
+        path.write_text(json.dumps(learners_job(3, 2, id="learned", deadline_s=8)))
+        changes = [
+            "--set",
+            "participation.quorum=2",
+            "--set",
+            "participation.goal=3",
+            "--set",
+            "participation.retries=10",
+        ]
+        words = ["fl", "start", str(path), *changes, "--wait", "--timeout", "90", "--json"]
+        assert selvedge.main([*words, *operators]) == 0
+        told = json.loads(capsys.readouterr().out)["jobs"]["learned"]
+    finally:
+        for agent in agents:
+            agent.terminate()
+            agent.wait(20)
+    assert told["state"] == "done"
+    assert [report["updates"] for report in told["history"]] == [2, 2], "by quorum: never three"
+    assert [report["refused"] for report in told["history"]] == [0, 0]
 
 
 @pytest.mark.parametrize("is_at_the_operators_port", [True, False])

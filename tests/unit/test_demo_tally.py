@@ -9,11 +9,15 @@ LITE, WASM = Stream("d", "digits-tflite"), Stream("d", "digits-wasm3")
 OTHER = Stream("e", "digits-tflite")
 
 
-def result(sequence: int, index: int, label: str, runtime: str = "tflite", **more) -> Result:
+def result(
+    sequence: int, index: int, label: str, runtime: str = "tflite", model: str = "0", **more
+) -> Result:
     outputs = {"top": [{"label": label, "score": 1.0}], "active": label}
     latency = Latency(1, 2, 3, 9)
     name = f"x.npy[{index}]"
-    return Result(sequence, 0, 0, True, "0" * 64, runtime, outputs, latency, name, **more)
+    return Result(
+        sequence, 0, 40 * sequence, True, model * 64, runtime, outputs, latency, name, **more
+    )
 
 
 @pytest.fixture
@@ -22,7 +26,7 @@ def tally() -> Tally:
 
 
 def test_every_input_of_every_pipeline_is_awaited(tally):
-    assert (tally.expected, tally.lost, tally.count) == (5, 5, 0)
+    assert (tally.lost, tally.count) == (5, 0)
     tally.add(LITE, result(0, 0, "3"))
     tally.add(LITE, result(0, 0, "3"))
     tally.add(WASM, result(0, 1, "5", "wasm3", late=True))
@@ -49,6 +53,33 @@ def test_what_a_busy_machine_let_pass_is_not_lost(tally):
     assert tally.device_rss_bytes("d") == 4096 + 8192
     tally.add(LITE, result(0, 1, "5"))
     assert tally.lost == 3
+
+
+def test_each_model_is_judged_by_the_same_digits_each_counted_once(tally):
+    for sequence, (index, label, model) in enumerate(
+        [(0, "3", "0"), (1, "3", "0"), (0, "9", "0"), (1, "5", "1"), (0, "3", "1"), (1, "4", "1")]
+    ):
+        tally.add(LITE, result(sequence, index, label, model=model))
+    assert tally.models == {"0" * 64, "1" * 64}
+    assert tally.accuracy(models={"0" * 64}) == 0.5
+    assert tally.accuracy([LITE], {"1" * 64}) == 1.0
+    assert tally.accuracy([OTHER]) is None
+    assert tally.answered(LITE, {"1" * 64}) == 2
+    assert tally.gap_ms(LITE, {"0" * 64}) == 40
+    assert tally.gap_ms(OTHER, {"0" * 64}) is None
+
+
+def test_of_an_endless_stream_the_gaps_are_counted():
+    tally = Tally({LITE: [3, 5, 7]}, endless=frozenset({LITE}))
+    for sequence, index in enumerate([0, 1, 2, 0, 1]):
+        tally.add(LITE, result(sequence, index, "3"))
+    assert tally.lost == 0
+    tally.add(LITE, result(6, 0, "3"))
+    assert tally.lost == 1, "the picture with index 2 is missing"
+    tally.add(LITE, result(5, 2, "3", late=True))
+    assert tally.lost == 0
+    tally.add(LITE, result(7, 0, "3"))
+    assert tally.lost == 2, "a child that began anew would be seen"
 
 
 def test_the_report_has_a_line_for_each_pipeline_that_answered(tally):

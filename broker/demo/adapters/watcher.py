@@ -2,17 +2,22 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
 from broker.adapters.listen_address import ListenAddress
+from broker.contract.channel import Channel
 from broker.contract.codec import encode_json
 from broker.contract.errors import ContractError
+from broker.contract.federated.channels import BlobChannel, JobStatusChannel
+from broker.contract.federated.round import JobStatus
 from broker.contract.messages import Metrics, ReportedConfig, Result, Status, decode
 from broker.contract.topics import (
+    CHANNELS,
     FleetDesiredChannel,
     MetricsChannel,
     ReportedChannel,
@@ -20,12 +25,17 @@ from broker.contract.topics import (
     StatusChannel,
     Topics,
 )
+from broker.demo.recipe import JOB
 from broker.demo.tally import Stream, Tally
 from broker.errors import LinkError
 
 RETRY_S = 0.01
 CONNECT_TIMEOUT_S = 10.0
 POLL_S = 0.02
+KINDS = tuple(
+    kind for kind in CHANNELS if kind.retained or kind in (ResultsChannel, MetricsChannel)
+)
+"""What is listened to: what is counted, and what stays in a broker, so that it can be cleared."""
 
 
 class Watcher:
@@ -39,6 +49,8 @@ class Watcher:
         self._ready = threading.Event()
         self.status: dict[str, Status] = {}
         self.reported: dict[str, ReportedConfig] = {}
+        self.job: JobStatus | None = None
+        self._left: set[str] = set()
         self._client = self._new_client()
 
     def connect(self) -> None:
@@ -74,9 +86,11 @@ class Watcher:
 
     def forget(self) -> None:
         """Clear what the demo left in a broker that goes on."""
-        for channel in (FleetDesiredChannel(), *self._retained()):
-            self._client.publish(self._topics.topic(channel), b"", qos=1, retain=True)
-        time.sleep(POLL_S)
+        with self._changed:
+            left = sorted(self._left)
+        cleared = [self._client.publish(topic, b"", qos=1, retain=True) for topic in left]
+        for each in cleared:
+            each.wait_for_publish(CONNECT_TIMEOUT_S)
 
     def wait_until(
         self, condition: Callable[[], bool], timeout_s: float, idle: Callable[[], None]
@@ -95,8 +109,11 @@ class Watcher:
                 self._changed.wait(POLL_S)
         return True
 
-    def _retained(self) -> list[StatusChannel | ReportedChannel]:
-        return [kind(device) for kind in (StatusChannel, ReportedChannel) for device in self.status]
+    @contextmanager
+    def still(self) -> Iterator[None]:
+        """Let nothing more be counted meanwhile."""
+        with self._changed:
+            yield
 
     def _new_client(self) -> mqtt.Client:
         client = mqtt.Client(
@@ -108,19 +125,21 @@ class Watcher:
         return client
 
     def _on_connect(self, client: mqtt.Client, *_: object) -> None:
-        kinds = (StatusChannel, ReportedChannel, ResultsChannel, MetricsChannel)
-        client.subscribe([(self._topics.filter(kind), 1) for kind in kinds])
+        client.subscribe([(self._topics.filter(kind), 1) for kind in KINDS])
 
     def _on_message(self, _: mqtt.Client, __: object, message: mqtt.MQTTMessage) -> None:
         with self._changed:
             try:
-                self._take(message.topic, bytes(message.payload))
+                self._take(message.topic, bytes(message.payload), message.retain)
             except ContractError:
                 return
             self._changed.notify_all()
 
-    def _take(self, topic: str, payload: bytes) -> None:
-        match self._topics.channel(topic):
+    def _take(self, topic: str, payload: bytes, was_there: bool) -> None:
+        channel = self._topics.channel(topic)
+        if channel.retained and not was_there and self._is_ours(channel):
+            (self._left.add if payload else self._left.discard)(topic)
+        match channel:
             case ResultsChannel(device, pipeline) if (device, pipeline) in self._tally.truth:
                 self._tally.add(Stream(device, pipeline), decode(Result, payload))
             case MetricsChannel(device=device) if device in self._tally.devices:
@@ -129,3 +148,12 @@ class Watcher:
                 self.status[device] = decode(Status, payload)
             case ReportedChannel(device=device) if device in self._tally.devices and payload:
                 self.reported[device] = decode(ReportedConfig, payload)
+            case JobStatusChannel(job) if job == JOB and payload:
+                self.job = decode(JobStatus, payload)
+
+    def _is_ours(self, channel: Channel) -> bool:
+        """Whether the demo wrote it; blobs that came meanwhile are taken to be."""
+        if isinstance(channel, BlobChannel | FleetDesiredChannel):
+            return True
+        is_of_job = getattr(channel, "job", None) == JOB
+        return is_of_job or getattr(channel, "device", None) in self._tally.devices
