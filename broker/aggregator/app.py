@@ -13,7 +13,7 @@ from broker.aggregator.adapters.fetching import Fetching
 from broker.aggregator.adapters.link import Link
 from broker.aggregator.adapters.state_lock import lock
 from broker.aggregator.adapters.store_sqlite import SqliteStore
-from broker.aggregator.exporting.adapters.process import ExportProcess
+from broker.aggregator.exporting.adapters.process import Crash, ExportProcess
 from broker.aggregator.job.aggregation import Aggregation
 from broker.aggregator.job.check import check_runnable
 from broker.aggregator.job.releasing import files_of
@@ -46,6 +46,8 @@ SPEC = "spec"
 """The row in which a job's file keeps its document."""
 
 MAX_JOBS = 256
+EXPORT_TRIES = 3
+"""A process may be killed; one that dies so often would die for ever."""
 HEARD = (
     JobSpecChannel,
     JobControlChannel,
@@ -72,6 +74,7 @@ class Aggregator:
         self._stores: dict[str, SqliteStore] = {}
         self._specs: dict[str, bytes] = {}
         self._exports: dict[str, ExportProcess] = {}
+        self._crashes: dict[str, int] = {}
         self._outcomes: dict[str, JobOutcome] = {}
         self._lock = lock(state)
         ExportProcess.sweep(state)
@@ -222,6 +225,12 @@ class Aggregator:
                 job.exported(order.number, f"it cannot be made: {error.strerror}", _now_ms())
         elif running is not None and (made := running.poll()) is not None:
             del self._exports[name]
+            if isinstance(made, Crash):
+                self._crashes[name] = self._crashes.get(name, 0) + 1
+                log.warning("job %s: %s", name, made.reason)
+                if self._crashes[name] < EXPORT_TRIES:
+                    return
+                made = made.reason
             job.exported(running.number, made, _now_ms())
 
     def _clear(self, name: str, manifest: bytes, ref: BlobRef) -> None:

@@ -14,6 +14,8 @@ from tests.support.aggregator_rig import DEVICES, Fleet, Process, run_job, shipp
 from tests.support.brokers import TestClient, eventually
 from tests.support.wasm_modules import Wasmtime
 
+pytest_plugins = ["tests.support.brokers"]
+
 ROUNDS = 2
 WEIGHTS = np.arange(10, 10 + len(DEVICES))
 
@@ -90,6 +92,34 @@ def test_the_outcome_is_the_same_after_kills(calm, seed, tmp_path):
     assert not list((tmp_path / "state").glob("export-*")), "nothing is left behind"
     manifest = fleet.outcome.manifest.sha256
     assert fleet.blobs[manifest] == calm[0].blobs[manifest]
+
+
+@pytest.mark.parametrize(("kills", "shipped"), [(2, True), (3, False)])
+def test_a_making_that_is_killed_is_begun_anew_but_not_for_ever(
+    mosquitto, kills, shipped, tmp_path
+):
+    process = Process(mosquitto.url, tmp_path / "state")
+    fleet = Fleet(mosquitto.address.port, shipping_job(1), random.Random(5))
+    killed: set[int] = set()
+
+    def kill() -> bool:
+        fleet.step()
+        for child in process.children():
+            if len(killed) < kills and child.pid not in killed:
+                killed.add(child.pid)
+                child.kill()
+        return fleet.outcome is not None
+
+    try:
+        process.wait_until_up()
+        fleet.publish_job()
+        assert eventually(kill, 60)
+        assert len(killed) == kills
+        assert fleet.outcome.shipped == shipped
+        assert shipped or fleet.outcome.reason == "its making was ended by SIGKILL"
+    finally:
+        fleet.close()
+        assert process.stop() == 0
 
 
 def test_a_gate_keeps_a_model_back_and_its_deadline_is_kept(tmp_path):

@@ -1,5 +1,6 @@
 """A real aggregator as a process that can be killed, and a fleet that sends what it should."""
 
+import contextlib
 import io
 import json
 import random
@@ -12,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import psutil
 from paho.mqtt.client import MQTTMessage
 
 from broker.contract.blobs import blob_chunks, blob_ref
@@ -107,6 +109,12 @@ class Process:
         self._end(signal.SIGKILL)
         self.kills += 1
         self._start()
+
+    def children(self) -> list[psutil.Process]:
+        """The processes that it has started."""
+        with contextlib.suppress(psutil.NoSuchProcess):
+            return psutil.Process(self._child.pid).children()
+        return []
 
     def stop(self) -> int:
         """End it in order."""

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from broker.aggregator.exporting.question import ANSWER, MODEL, QUESTION, Answer, Question
@@ -20,6 +21,13 @@ DEADLINE_S = 900.0
 MAX_COMPLAINT_BYTES = 2_000
 PREFIX = "export-"
 _ROOT = str(Path(__file__).resolve().parents[4])
+
+
+@dataclass(frozen=True)
+class Crash:
+    """The child is gone without an answer."""
+
+    reason: str
 
 
 class ExportProcess:
@@ -57,7 +65,7 @@ class ExportProcess:
         for folder in state.glob(f"{PREFIX}*"):
             shutil.rmtree(folder, ignore_errors=True)
 
-    def poll(self) -> Made | str | None:
+    def poll(self) -> Made | str | Crash | None:
         """The release, or why there is none; None while it is being made."""
         code = self._process.poll()
         if code is None:
@@ -68,7 +76,7 @@ class ExportProcess:
         if code:
             why = self._why(code)
             self.close()
-            return why
+            return Crash(why)
         try:
             return self._read()
         except (OSError, ContractError) as error:
