@@ -3,6 +3,7 @@
 import json
 import selectors
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from agent.adapters.child_process import ChildProcess
@@ -38,6 +39,8 @@ class Children:
 
     def spawn_pipeline(self, action: Spawn) -> None:
         """Start a pipeline."""
+        with suppress(OSError):  # then models change by a restart
+            self._models.mkdir(mode=0o700, exist_ok=True)
         start = Start("start", action.pipeline, to_tree(action.config))
         paths = (str(self._cache), str(self._bridge), str(self._models.absolute()))
 

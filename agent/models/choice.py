@@ -92,12 +92,12 @@ def as_released(config: PipelineConfig, manifest: Manifest, path: str) -> Pipeli
     """How a pipeline is configured with a release's file at `path`.
 
     The release brings its own preprocessing, if it has any; its labels stand where the
-    configuration has none.
+    configuration has none. A plan that is configured is one of the configured model.
 
     Raises:
         ModelError: its preprocessing is none that this version knows.
     """
-    config = replace(config, model=path)
+    config = replace(config, model=path, mcu=replace(config.mcu, plan=None))
     if manifest.input.preprocessing is not None:
         preprocess = parse(Preprocess, manifest.input.preprocessing)
         if isinstance(preprocess, list):

@@ -204,3 +204,60 @@ def test_a_child_with_a_bridge_reaches_unix_sockets_and_no_network(tmp_path):
         assert listener.accept()[0].recv(10) == b"here"
     assert told.stdout.splitlines()[1:] == ["PermissionError"] * 2
     assert "seccomp" in told.stdout
+
+
+ADOPTS = """
+import json, sys, time
+from pathlib import Path
+from agent.config.device import PipelineConfig
+from agent.pipeline.adapters.assembling import Assembly, Places
+from broker.contract.shape import parse
+
+state, model, frames, adopts, there = sys.argv[1:]
+state = Path(state)
+config = parse(PipelineConfig, {
+    "model": model, "source": {"kind": "replay", "path": frames}, "runtime": "wasm3",
+    "postprocess": {"kind": "regress"}, "learning": {"jobs": ["j"], "adopt": adopts == "yes"},
+})
+if there == "yes":
+    (state / "models").mkdir()
+    (state / "models" / "another").write_bytes(b"")
+places = Places(state / "cache", None, state / "models")
+_, loaded = Assembly(config, places, time.monotonic_ns).first()
+assert "landlock" in loaded.reason, loaded.reason
+answers = {}
+for name in ("samples.sqlite3", "models/another"):
+    try:
+        (state / name).read_bytes()
+        answers[name] = "done"
+    except OSError as error:
+        answers[name] = type(error).__name__
+print(json.dumps(answers))
+"""
+
+
+@pytest.mark.parametrize(
+    ("adopts", "there", "another"),
+    [("yes", "yes", "done"), ("no", "yes", "PermissionError"), ("yes", "no", "FileNotFoundError")],
+)
+def test_a_child_that_adopts_reads_models_and_nothing_else_of_the_agent(
+    tmp_path, adopts, there, another
+):
+    if landlock.version() == 0:
+        pytest.skip("this kernel has no Landlock")
+    state, module, frames = tmp_path / "state", tmp_path / "m.wasm", tmp_path / "f.npy"
+    state.mkdir()
+    (state / "samples.sqlite3").write_bytes(b"private")
+    module.write_bytes(Made().bytes())
+    np.save(frames, np.zeros((8, 1, 4), np.int8))
+    told = subprocess.run(
+        [sys.executable, "-c", ADOPTS, str(state), str(module), str(frames), adopts, there],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(told.stdout) == {
+        "samples.sqlite3": "PermissionError",
+        "models/another": another,
+    }

@@ -108,7 +108,9 @@ class Assembly:
         learning = self._config.learning
         if models is None or cache is None or not (learning.adopt and learning.jobs):
             return ()
-        return (str(models), str(cache), PROCESSOR, self._config.model)
+        wanted = (str(models), str(cache), PROCESSOR, self._config.model)
+        # For what is not there, its folder would be let in: that of everything the agent keeps.
+        return tuple(path for path in wanted if Path(path).exists())
 
     def _options(self) -> Options:
         # The main process ends a child that is late: a second clock would cost every run.
