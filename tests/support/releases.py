@@ -1,5 +1,8 @@
 """Releases for tests: manifests that hang together, and their files."""
 
+from dataclasses import replace
+from typing import Any
+
 from agent.models.journal import Release
 from broker.contract.blobs import BlobRef, blob_ref
 from broker.contract.bundle.manifest import (
@@ -19,10 +22,16 @@ SOMETHING = blob_ref(b"trained")
 class MadeRelease:
     """A release of nothing real: its files are named, and have the lengths that they must have."""
 
-    def __init__(self, number: int, job: str = "digits", runtimes: tuple[str, ...] = ("tflite",)):
+    def __init__(
+        self,
+        number: int,
+        job: str = "digits",
+        runtimes: tuple[str, ...] = ("tflite",),
+        **changes: Any,
+    ) -> None:
         self.model = f"model {number} of {job}".encode()
         inputs, outputs = bytes([number % 251] * 8), bytes([number % 241] * 20)
-        self.manifest = Manifest(
+        manifest = Manifest(
             name=job,
             release=number,
             task="classify",
@@ -35,7 +44,10 @@ class MadeRelease:
             golden=Golden(2, blob_ref(inputs), blob_ref(outputs)),
             training=TrainingRecord(job, 3, 9, SOMETHING),
         )
+        self.manifest = replace(manifest, **changes)
         self.document = write_manifest(self.manifest)
+        files = (*(self.model + runtime.encode() for runtime in runtimes), inputs, outputs)
+        self.blobs = {blob_ref(data).sha256: data for data in (self.document, *files)}
         self.release = Release(job, number, blob_ref(self.document))
 
     @property
