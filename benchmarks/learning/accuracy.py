@@ -42,16 +42,16 @@ def _problem(
 ) -> dict[str, Any]:
     curves: dict[str, list[list[Score]]] = {}
     seconds: dict[str, list[float]] = {}
-    with play.session(problem) as trainer:
-        for seed in seeds:
-            fleet, start = dealt(problem, seed), play.first(problem, seed)
-            for name in ("central", *strategies):
-                began = time.monotonic()
+    for seed in seeds:
+        fleet, start = dealt(problem, seed), play.first(problem, seed)
+        for name in ("central", *strategies):
+            began = time.monotonic()
+            with play.session(problem) as trainer:
                 curve = list(_curve(problem, name, fleet, trainer, start, seed, rounds))
-                seconds.setdefault(name, []).append(time.monotonic() - began)
-                curves.setdefault(name, []).append(curve)
-                last = f"{100 * curve[-1].accuracy:.1f} %"
-                print(f"{problem.name} seed {seed} {name}: {last}", file=sys.stderr)
+            seconds.setdefault(name, []).append(time.monotonic() - began)
+            curves.setdefault(name, []).append(curve)
+            last = f"{100 * curve[-1].accuracy:.1f} %"
+            print(f"{problem.name} seed {seed} {name}: {last}", file=sys.stderr)
     at_best = _final(curves["central"])
     return {
         "problem": problem.name,

@@ -79,7 +79,10 @@ class Played:
     def run(self) -> Iterator[Score]:
         """Play round after round; the score of each one's model, the first before training."""
         chance = np.random.default_rng([self.seed, 1])
-        devices = {name: _device(data) for name, data in self.fleet.devices.items()}
+        devices = {
+            name: Device(samples_of(data), list(data.examples))
+            for name, data in self.fleet.devices.items()
+        }
         at = a.Aggregation(self.spec, SqliteStore(None), chance.bytes, SELDOM)
         at.begin(self.start, 0)
         while True:
@@ -173,12 +176,12 @@ def job(
     return spec
 
 
-def _device(data: Dataset) -> Device:
-    samples = [
+def samples_of(data: Dataset) -> list[Sample]:
+    """Examples and class numbers as a device keeps them."""
+    return [
         Sample(f"import {at}", str(int(label)), Example(example.tobytes(), "float32"))
         for at, (example, label) in enumerate(zip(data.examples, data.labels, strict=True))
     ]
-    return Device(samples, list(data.examples))
 
 
 def _told(outs: list[Out]) -> Round:

@@ -10,6 +10,7 @@ from pathlib import Path
 CACHE = Path(__file__).parents[2] / ".cache"
 TFLITE_RUNTIME = ("tflite-runtime==2.14.0", "numpy<2")
 TFLITE_RUNTIME_PYTHON = "python3.11"
+FLOWER = ("flwr==1.41.0", "numpy==2.4.6")
 
 
 class MissingError(Exception):
@@ -58,6 +59,24 @@ def tflite_runtime() -> Path:
         _run(str(python), "-m", "pip", "install", "--quiet", *TFLITE_RUNTIME, at=CACHE)
         done.touch()
     return python
+
+
+def flower() -> Path:
+    """Make the venv of Flower; the folder of its commands.
+
+    Raises:
+        MissingError: pip fails.
+    """
+    place = CACHE / "peers" / FLOWER[0].replace("==", "-")
+    done = place / "installed"
+    if not done.exists():
+        shutil.rmtree(place, ignore_errors=True)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        _run(sys.executable, "-m", "venv", str(place), at=CACHE)
+        pip = str(place / "bin" / "python"), "-m", "pip", "install", "--quiet"
+        _run(*pip, *FLOWER, at=CACHE)
+        done.touch()
+    return place / "bin"
 
 
 def _run(*command: str, at: Path) -> None:
