@@ -11,8 +11,8 @@ import numpy as np
 
 from agent.learning.learner.dataset import Floats
 from agent.learning.learner.training import batches
-from agent.learning.trainer.adapters.session import Session
 from benchmarks.learning import play, reference
+from benchmarks.learning.direct import Direct
 from benchmarks.learning.play import Played, Score
 from benchmarks.learning.problems import PROBLEMS, Fleet, Problem, dealt
 from benchmarks.learning.strategies import SETTINGS, setting, specs
@@ -46,8 +46,8 @@ def _problem(
         fleet, start = dealt(problem, seed), play.first(problem, seed)
         for name in ("central", *strategies):
             began = time.monotonic()
-            with play.session(problem) as trainer:
-                curve = list(_curve(problem, name, fleet, trainer, start, seed, rounds))
+            trainer = play.trainer_of(problem.network)
+            curve = list(_curve(problem, name, fleet, trainer, start, seed, rounds))
             seconds.setdefault(name, []).append(time.monotonic() - began)
             curves.setdefault(name, []).append(curve)
             last = f"{100 * curve[-1].accuracy:.1f} %"
@@ -73,7 +73,7 @@ def _curve(
     problem: Problem,
     name: str,
     fleet: Fleet,
-    trainer: Session,
+    trainer: Direct,
     start: Floats,
     seed: int,
     rounds: int,
@@ -82,7 +82,7 @@ def _curve(
         return play.central(problem, fleet, trainer, start, rounds)
     chosen = setting(name, problem.own.get(name, {}))
     strategy, local = specs(name, chosen, problem.local, len(fleet.devices))
-    spec = play.job(problem, fleet, local, strategy, rounds, CodecSpec())
+    spec = play.job(start, fleet, local, strategy, rounds, CodecSpec())
     return Played(spec, fleet, trainer, start, seed).run()
 
 
@@ -126,11 +126,10 @@ def equal_to_reference(problem: Problem, rounds: int, seed: int = 1) -> float:
     The problem must be a head: one dense layer.
     """
     fleet, start = dealt(problem, seed), play.first(problem, seed)
-    spec = play.job(problem, fleet, problem.local, StrategySpec("fedavg"), rounds, CodecSpec("f32"))
-    with play.session(problem) as trainer:
-        played = Played(spec, fleet, trainer, start, seed)
-        for _ in played.run():
-            pass
+    spec = play.job(start, fleet, problem.local, StrategySpec("fedavg"), rounds, CodecSpec("f32"))
+    played = Played(spec, fleet, play.trainer_of(problem.network), start, seed)
+    for _ in played.run():
+        pass
     seeds = {told.number: told.seed for told in played.rounds}
 
     def order(device: str, number: int, count: int) -> Iterable[Any]:

@@ -17,27 +17,36 @@ from broker.contract.federated.job import LocalSpec
 from toolchain.training.initial import initial_parameters
 from toolchain.training.network import Dense, Network
 
-CLIENTS = 8
+CLIENTS, CLASSES = 8, 10
 CONCENTRATION = 0.5
-NETWORK = Network((784,), (Dense(128, "relu"), Dense(10)), batch=256)
-SHAPES = ((128, 784), (128,), (10, 128), (10,))
+SLICE_PARAMETERS = {"f32": 15_872, "int8": 61_440, "top_k": 65_536}
+"""Long slices, for each has about 60 bytes around it; what a codec may take must fit a message."""
+
 LOCAL = LocalSpec(epochs=1, batch=32, learning_rate=0.1)
 PATIENCE_S = 900.0
 
 
 @dataclass(frozen=True)
 class Contest:
-    """A job: 28×28 digits, a network of 101,770 parameters, Dirichlet(0.5) over the clients."""
+    """A job: a network of two dense layers, a fleet, and the parameters that all start from."""
 
     fleet: Fleet
+    hidden: int
     first: Floats
     rounds: int
 
+    @property
+    def network(self) -> Network:
+        """As our toolchain describes it."""
+        return _network(self.fleet.test.examples.shape[1], self.hidden)
+
     def arrays(self, vector: Floats) -> list[Floats]:
         """Parameters as the arrays that they are."""
-        sizes = np.cumsum([np.prod(shape) for shape in SHAPES])
+        inputs, hidden = self.fleet.test.examples.shape[1], self.hidden
+        shapes = ((hidden, inputs), (hidden,), (CLASSES, hidden), (CLASSES,))
+        sizes = np.cumsum([np.prod(shape) for shape in shapes])
         pieces = np.split(vector, sizes[:-1])
-        return [piece.reshape(shape) for piece, shape in zip(pieces, SHAPES, strict=True)]
+        return [piece.reshape(shape) for piece, shape in zip(pieces, shapes, strict=True)]
 
     def accuracy(self, vector: Floats) -> float:
         """The share of test examples that a model gets right."""
@@ -46,17 +55,26 @@ class Contest:
         return float(((hidden @ w2.T + b2).argmax(axis=1) == self.fleet.test.labels).mean())
 
 
-def contest(rounds: int, examples: int = 4000, seed: int = 1) -> Contest:
-    """Deal MNIST out.
+def contest(rounds: int, seed: int = 1) -> Contest:
+    """28×28 digits dealt to eight clients, a network of 101,770 parameters.
 
     Raises:
-        MissingError: it is not there.
+        MissingError: MNIST is not there.
     """
-    split = data.mnist(examples)
+    return made(data.mnist(), 128, CLIENTS, rounds, seed)
+
+
+def made(split: data.Split, hidden: int, clients: int, rounds: int, seed: int) -> Contest:
+    """A contest of any size."""
     labels = np.asarray(split.train.labels, np.int32)
-    owners = data.by_dirichlet(labels, CLIENTS, CONCENTRATION, seed)
-    devices = {f"d{n}": split.train.part(np.flatnonzero(owners == n)) for n in range(CLIENTS)}
-    return Contest(Fleet(devices, split.test), initial_parameters(NETWORK, seed), rounds)
+    owners = data.by_dirichlet(labels, clients, CONCENTRATION, seed)
+    devices = {f"d{n}": split.train.part(np.flatnonzero(owners == n)) for n in range(clients)}
+    first = initial_parameters(_network(split.train.examples.shape[1], hidden), seed)
+    return Contest(Fleet(devices, split.test), hidden, first, rounds)
+
+
+def _network(inputs: int, hidden: int) -> Network:
+    return Network((inputs,), (Dense(hidden, "relu"), Dense(CLASSES)), batch=256)
 
 
 def save(part: Dataset, path: Path) -> None:
@@ -106,4 +124,4 @@ class Side:
         """Of a device in a round: mean over devices, median over rounds."""
         totals = [sum(each[way] for each in one) for one in self.crossed]
         later = [after - before for before, after in itertools.pairwise(totals)][1:]
-        return statistics.median(later) / CLIENTS
+        return statistics.median(later) / len(self.crossed[0])

@@ -1,7 +1,7 @@
 """A federated job in one process: the aggregator and the learner as they are, without a broker.
 
-The trainer module runs in its sandbox under wasmtime; the messages of an update are the bytes that
-a device would publish. What is left out is MQTT, the devices' own processes, and waiting.
+The trainer is the module that devices get, under wasmtime; the messages of an update are the bytes
+that a device would publish. What is left out is MQTT, the devices' own processes, and waiting.
 """
 
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from agent.learning.learner.dataset import Dataset, Floats
 from agent.learning.learner.learn import Learned, Start, learn
 from agent.learning.learner.training import evaluate, train
 from agent.learning.samples.sample import Example, Sample
-from agent.learning.trainer.adapters.session import Limits, Session
+from benchmarks.learning.direct import Direct
 from benchmarks.learning.problems import Fleet, Problem
 from broker.aggregator.adapters.store_sqlite import SqliteStore
 from broker.aggregator.job import aggregation as a
@@ -35,9 +35,9 @@ from broker.contract.federated.participant.words import Task
 from broker.contract.federated.round import Round
 from toolchain.convert.adapters.prebuilt_engine import load
 from toolchain.training.initial import initial_parameters
+from toolchain.training.network import Network
 from toolchain.training.trainer import to_trainer
 
-PATIENCE = Limits(total_s=86_400, steps=10**9)
 SELDOM = a.Limits(checkpoint_updates=10**6, checkpoint_ms=10**9, status_ms=10**9)
 
 
@@ -70,7 +70,7 @@ class Played:
 
     spec: JobSpec
     fleet: Fleet
-    trainer: Session
+    trainer: Direct
     start: Floats
     seed: int
     models: list[Floats] = field(default_factory=list)
@@ -122,7 +122,7 @@ class Played:
 
 
 def central(
-    problem: Problem, fleet: Fleet, trainer: Session, start: Floats, rounds: int
+    problem: Problem, fleet: Fleet, trainer: Direct, start: Floats, rounds: int
 ) -> Iterator[Score]:
     """The same training on all data in one place: as many epochs, the same batches and rate."""
     names = list(fleet.devices)
@@ -137,14 +137,9 @@ def central(
         model = train(trainer, pool, model, problem.local, b"pool%d" % number).parameters
 
 
-def session(problem: Problem) -> Session:
-    """The problem's trainer in its sandbox, for as long as it takes."""
-    return Session(module(problem), "wasmtime", PATIENCE)
-
-
-def module(problem: Problem) -> bytes:
-    """The trainer module of a problem's network."""
-    return to_trainer(problem.network, load("trainer-simd"), problem.name, "simd")
+def trainer_of(network: Network) -> Direct:
+    """The trainer of a network, as new."""
+    return Direct(to_trainer(network, load("trainer-simd"), "benchmark", "simd"))
 
 
 def first(problem: Problem, seed: int) -> Floats:
@@ -153,7 +148,7 @@ def first(problem: Problem, seed: int) -> Floats:
 
 
 def job(
-    problem: Problem,
+    start: Floats,
     fleet: Fleet,
     local: LocalSpec,
     strategy: StrategySpec,
@@ -161,11 +156,11 @@ def job(
     codec: CodecSpec,
 ) -> JobSpec:
     """A job in which every device takes part in every round."""
-    start, count = first(problem, 0), len(fleet.devices)
+    count = len(fleet.devices)
     spec = JobSpec(
         "benchmark",
         ModelSpec(
-            *(problem.name, len(start), blob_ref(start.tobytes())),
+            *("benchmark", len(start), blob_ref(start.tobytes())),
             *({"simd": BlobRef("0" * 64, 1)}, fleet.test.examples.shape[1]),
         ),
         *(rounds, local, strategy, codec),

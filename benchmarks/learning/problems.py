@@ -91,6 +91,7 @@ PROBLEMS = (
         HEAD,
         LocalSpec(1, 16, 0.1),
         60,
+        {"fedadam": {"server_rate": 0.02}, "fedyogi": {"server_rate": 0.02}},
     ),
     Problem(
         "digits-dirichlet",

@@ -19,7 +19,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from agent.config.samples import SamplesConfig
 from agent.learning.samples.adapters.sqlite_samples import SAMPLES_FILE, SqliteSamples
-from benchmarks.learning.contest import CLIENTS, LOCAL, NETWORK, PATIENCE_S, Contest, Side
+from benchmarks.learning.contest import LOCAL, PATIENCE_S, SLICE_PARAMETERS, Contest, Side
 from benchmarks.learning.play import samples_of
 from benchmarks.peers.install import MissingError
 from benchmarks.peers.memory import Memory, end
@@ -46,7 +46,6 @@ PIPELINE = "digits"
 INFERENCE = "agent.pipeline.app"
 """The process that serves the pipeline: it is there with or without federated learning."""
 
-SLICE_PARAMETERS = {"f32": 15_872, "int8": 61_440, "top_k": 65_536}
 BOUNDS = SamplesConfig(limit_bytes=1 << 30, per_label=10**6)
 
 
@@ -65,6 +64,33 @@ class Fleet:
     server: Memory
     blobs: dict[str, dict[int, bytes]] = field(default_factory=dict)
     told: "queue.Queue[tuple[float, Round, list[Crossed]]]" = field(default_factory=queue.Queue)
+
+    running: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
+
+    def start(self, command: str, url: str, *words: str, log: str = "") -> int:
+        """Start a command; its process id."""
+        name = log or command
+        with (self.folder / f"{name}.log").open("wb") as said:
+            self.running[name] = subprocess.Popen(
+                [sys.executable, "-m", "selvedge", command, "--broker", url, *words],
+                cwd=self.folder,
+                env=_environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=said,
+            )
+        return self.running[name].pid
+
+    def check(self) -> None:
+        """Make sure that all of them run.
+
+        Raises:
+            MissingError: one ended; with its last line.
+        """
+        for name, one in self.running.items():
+            if one.poll() is not None:
+                said = (self.folder / f"{name}.log").read_text().strip().splitlines()
+                raise MissingError(f"selvedge {name} ended: {said[-1] if said else '?'}")
 
     def hear(self, _: Any, __: Any, message: mqtt.MQTTMessage) -> None:
         """Take a message; what is no round and no blob is for others."""
@@ -104,7 +130,6 @@ def play(contest: Contest, codecs: dict[str, CodecSpec]) -> list[Side]:
 
 @contextmanager
 def _fleet(contest: Contest) -> Iterator[Fleet]:
-    pids: list[int] = []
     try:
         broker = private_broker.start(engine="mosquitto")
     except UnavailableError as error:
@@ -112,42 +137,29 @@ def _fleet(contest: Contest) -> Iterator[Fleet]:
     with (
         tempfile.TemporaryDirectory(prefix="selvedge-") as place,
         broker,
-        WireMeter(broker.address.port, CLIENTS) as meter,
+        WireMeter(broker.address.port, len(contest.fleet.devices)) as meter,
     ):
         folder = Path(place)
         fleet = Fleet(folder, broker, meter, Memory(INFERENCE), Memory())
         listener = _listener(fleet)
         try:
-            pids.append(_start(folder, "aggregator", broker.url, "--state", "aggregator"))
-            fleet.server.watch(pids[0], broker.pid)
+            aggregator = fleet.start("aggregator", broker.url, "--state", "aggregator")
+            fleet.server.watch(aggregator, broker.pid)
             _prepare(folder)
-            for number in range(CLIENTS):
-                name = f"d{number}"
+            for number, name in enumerate(contest.fleet.devices):
                 _keep_samples(folder / name, contest, name)
                 url = f"mqtt://127.0.0.1:{meter.ports[number]}"
                 words = ("--config", "agent.toml", "--device", name, "--state", name)
-                pids.append(_start(folder, "agent", url, *words, log=name))
+                agent = fleet.start("agent", url, *words, log=name)
                 if number == 0:
-                    fleet.client.watch(pids[-1])
+                    fleet.client.watch(agent)
             yield fleet
         finally:
             fleet.client.stop()
             fleet.server.stop()
             listener.loop_stop()
             listener.disconnect()
-            end(pids)
-
-
-def _start(folder: Path, command: str, url: str, *words: str, log: str = "") -> int:
-    with (folder / f"{log or command}.log").open("wb") as said:
-        return subprocess.Popen(
-            [sys.executable, "-m", "selvedge", command, "--broker", url, *words],
-            cwd=folder,
-            env=_environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=said,
-            stderr=said,
-        ).pid
+            end([one.pid for one in fleet.running.values()])
 
 
 def _environment() -> dict[str, str]:
@@ -179,6 +191,7 @@ def _prepare(folder: Path) -> None:
 model = {json.dumps(str(folder / "digits.tflite"))}
 source = {{ kind = "replay", path = {json.dumps(str(folder / "images.npy"))}, rate_hz = 0.1 }}
 preprocess = {{ kind = "image" }}
+postprocess = {{ kind = "classify", labels = {json.dumps([str(n) for n in range(10)])} }}
 
 [pipelines.{PIPELINE}.learning]
 jobs = ["contest-*"]
@@ -194,9 +207,11 @@ def _keep_samples(state: Path, contest: Contest, name: str) -> None:
 
 
 def _job(fleet: Fleet, contest: Contest, name: str, codec: CodecSpec, side: Side) -> None:
-    folder = fleet.folder
+    folder, clients = fleet.folder, len(contest.fleet.devices)
     (folder / "first.f32").write_bytes(contest.first.astype("<f4").tobytes())
-    (folder / "simd.wasm").write_bytes(to_trainer(NETWORK, load("trainer-simd"), "contest", "simd"))
+    (folder / "simd.wasm").write_bytes(
+        to_trainer(contest.network, load("trainer-simd"), "contest", "simd")
+    )
     tree = {
         "id": name,
         "rounds": contest.rounds,
@@ -205,11 +220,11 @@ def _job(fleet: Fleet, contest: Contest, name: str, codec: CodecSpec, side: Side
             "name": "contest",
             "initial": "first.f32",
             "trainers": {"simd": "simd.wasm"},
-            "example_floats": 784,
+            "example_floats": contest.fleet.test.examples.shape[1],
         },
         "local": to_tree(LOCAL),
         "codec": to_tree(codec),
-        "participation": {"goal": CLIENTS, "quorum": CLIENTS},
+        "participation": {"goal": clients, "quorum": clients},
         "slice_parameters": SLICE_PARAMETERS[codec.name],
     }
     (folder / f"{name}.json").write_text(json.dumps(tree))

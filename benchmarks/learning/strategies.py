@@ -16,10 +16,10 @@ class Setting:
 
 SETTINGS = {
     "fedavg": Setting(),
-    "fedavgm": Setting({"momentum": 0.7}),
+    "fedavgm": Setting({"momentum": 0.9}),
     "fedadam": Setting({"server_rate": 0.03}),
     "fedyogi": Setting({"server_rate": 0.03}),
-    "fedprox": Setting(prox_mu=0.1),
+    "fedprox": Setting(prox_mu=0.01),
     "scaffold": Setting(),
 }
 PROX = "prox_mu"

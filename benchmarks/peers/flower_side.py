@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.learning.contest import CLIENTS, LOCAL, PATIENCE_S, Contest, Side, save
+from benchmarks.learning.contest import LOCAL, PATIENCE_S, Contest, Side, save
 from benchmarks.peers import install
 from benchmarks.peers.install import MissingError
 from benchmarks.peers.memory import Memory, end
@@ -99,7 +99,7 @@ def _prepare(folder: Path, contest: Contest) -> None:
 
 
 def _play(contest: Contest, folder: Path, processes: _Processes, side: Side) -> None:
-    port, *ports = _free_ports(1 + CLIENTS)
+    port, *ports = _free_ports(1 + len(contest.fleet.devices))
     told = f'[superlink]\ndefault = "b"\n\n[superlink.b]\naddress = "127.0.0.1:{port}"\n'
     (folder / "home" / "config.toml").write_text(f"{told}insecure = true\n")
     local = ("--insecure", "--host", "127.0.0.1", "--port")
@@ -108,7 +108,7 @@ def _play(contest: Contest, folder: Path, processes: _Processes, side: Side) -> 
         *(*local, str(port)),
     )
     _until_listening(port)
-    with WireMeter(port, CLIENTS) as meter:
+    with WireMeter(port, len(ports)) as meter:
         for number, own in enumerate(ports):
             node = processes.start(
                 *(f"node{number}", "flower-supernode", *local, str(own)),
@@ -131,8 +131,9 @@ def _play(contest: Contest, folder: Path, processes: _Processes, side: Side) -> 
 
 
 def _submit(contest: Contest, folder: Path, processes: _Processes) -> None:
+    devices = len(contest.fleet.devices)
     config = (
-        f"folder={json.dumps(str(folder))} rounds={contest.rounds} devices={CLIENTS} "
+        f"folder={json.dumps(str(folder))} rounds={contest.rounds} devices={devices} "
         f"rate={LOCAL.learning_rate} batch={LOCAL.batch}"
     )
     for _ in range(TRIES):  # its own patience is short on a busy machine

@@ -1,0 +1,48 @@
+"""What compression of updates costs in accuracy, on the contest's network and data."""
+
+import sys
+from dataclasses import replace
+from typing import Any
+
+from benchmarks.learning import play
+from benchmarks.learning.contest import LOCAL, SLICE_PARAMETERS, contest
+from broker.contract.federated.codecs.spec import CodecOptions, CodecSpec
+from broker.contract.federated.job import StrategySpec
+
+CODECS = {
+    "f32": CodecSpec("f32"),
+    "int8": CodecSpec("int8"),
+    "int4": CodecSpec("int4"),
+    "one_bit": CodecSpec("one_bit"),
+    "top_k 1 % int4": CodecSpec("top_k", CodecOptions(0.01, 4)),
+}
+ROUNDS = 40
+LAST = 5
+
+
+def measure(rounds: int | None) -> dict[str, Any]:
+    """FedAvg under each codec, all else equal.
+
+    Raises:
+        MissingError: the data are not there.
+    """
+    given = contest(rounds or ROUNDS)
+    rows: list[dict[str, Any]] = []
+    for name, codec in CODECS.items():
+        spec = replace(
+            play.job(given.first, given.fleet, LOCAL, StrategySpec(), given.rounds, codec),
+            slice_parameters=SLICE_PARAMETERS.get(codec.name, 8192),
+        )
+        trainer = play.trainer_of(given.network)
+        curve = list(play.Played(spec, given.fleet, trainer, given.first, 1).run())
+        final = sum(score.accuracy for score in curve[-LAST:]) / len(curve[-LAST:])
+        print(f"{name}: {100 * final:.2f} %", file=sys.stderr)
+        rows.append(
+            {
+                "codec": name,
+                "upload_bytes": round(curve[-1].upload_bytes),
+                "accuracy": [round(score.accuracy, 4) for score in curve],
+                "final_accuracy": round(final, 4),
+            }
+        )
+    return {"parameters": len(given.first), "rounds": given.rounds, "rows": rows}
