@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from benchmarks.learning import play
-from benchmarks.learning.contest import LOCAL, SLICE_PARAMETERS, contest
+from benchmarks.learning.contest import LOCAL, SLICE_PARAMETERS, Contest
 from broker.contract.federated.codecs.spec import CodecOptions, CodecSpec
 from broker.contract.federated.job import StrategySpec
 
@@ -16,17 +16,11 @@ CODECS = {
     "one_bit": CodecSpec("one_bit"),
     "top_k 1 % int4": CodecSpec("top_k", CodecOptions(0.01, 4)),
 }
-ROUNDS = 40
 LAST = 5
 
 
-def measure(rounds: int | None) -> dict[str, Any]:
-    """FedAvg under each codec, all else equal.
-
-    Raises:
-        MissingError: the data are not there.
-    """
-    given = contest(rounds or ROUNDS)
+def measure(given: Contest) -> dict[str, Any]:
+    """FedAvg under each codec, all else equal."""
     rows: list[dict[str, Any]] = []
     for name, codec in CODECS.items():
         spec = replace(

@@ -23,7 +23,7 @@ SLICE_PARAMETERS = {"f32": 15_872, "int8": 61_440, "top_k": 65_536}
 """Long slices, for each has about 60 bytes around it; what a codec may take must fit a message."""
 
 LOCAL = LocalSpec(epochs=1, batch=32, learning_rate=0.1)
-PATIENCE_S = 900.0
+PATIENCE_S = 600.0
 
 
 @dataclass(frozen=True)
