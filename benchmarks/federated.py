@@ -3,7 +3,7 @@
 `accuracy`: every strategy against training on pooled data, the same first parameters, batches and
 epochs; the aggregator and the learner as they are, the trainer in its sandbox, all in one process.
 `reference`: FedAvg beside twenty lines of numpy. `codecs`: what compression costs in accuracy.
-`flower`: eight clients over real sockets, Flower's and ours one after the other: time, bytes on the
+`flower`: clients over real sockets, Flower's and ours one after the other: time, bytes on the
 wire, memory. Data that are missing are named; SELVEDGE_DATA names their folder.
 """
 
@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import Any
 
 from benchmarks.learning import accuracy, beside_flower, codecs
-from benchmarks.learning.contest import contest
+from benchmarks.learning.contest import CLIENTS, contest
 from benchmarks.learning.problems import DIGITS_HEAD
 from benchmarks.peers.install import MissingError
 
@@ -43,6 +43,7 @@ def main() -> None:
     parser.add_argument(
         "--peers", nargs="+", choices=beside_flower.PEERS, default=list(beside_flower.PEERS)
     )
+    parser.add_argument("--clients", type=int, default=CLIENTS, help="of the part `flower` (8)")
     arguments = parser.parse_args()
     # What was started ends with us, whoever ends us.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
@@ -71,11 +72,12 @@ def _reference(arguments: argparse.Namespace) -> Any:
 
 
 def _codecs(arguments: argparse.Namespace) -> Any:
-    return codecs.measure(contest(arguments.rounds or CODEC_ROUNDS))
+    return codecs.measure(contest(arguments.rounds or CODEC_ROUNDS, CLIENTS))
 
 
 def _flower(arguments: argparse.Namespace) -> Any:
-    return beside_flower.measure(contest(arguments.rounds or SOCKET_ROUNDS), arguments.peers)
+    given = contest(arguments.rounds or SOCKET_ROUNDS, arguments.clients)
+    return beside_flower.measure(given, arguments.peers)
 
 
 PARTS: dict[str, Callable[[argparse.Namespace], Any]] = {

@@ -1,4 +1,4 @@
-"""What both systems are given, and what is looked at: one job, eight clients, real sockets."""
+"""What both systems are given, and what is looked at: one job, some clients, real sockets."""
 
 import itertools
 import statistics
@@ -55,13 +55,13 @@ class Contest:
         return float(((hidden @ w2.T + b2).argmax(axis=1) == self.fleet.test.labels).mean())
 
 
-def contest(rounds: int, seed: int = 1) -> Contest:
-    """28×28 digits dealt to eight clients, a network of 101,770 parameters.
+def contest(rounds: int, clients: int, seed: int = 1) -> Contest:
+    """28×28 digits dealt out, and a network of 101,770 parameters.
 
     Raises:
         MissingError: MNIST is not there.
     """
-    return made(data.mnist(), 128, CLIENTS, rounds, seed)
+    return made(data.mnist(), 128, clients, rounds, seed)
 
 
 def made(split: data.Split, hidden: int, clients: int, rounds: int, seed: int) -> Contest:

@@ -90,7 +90,7 @@ PROBLEMS = (
         _speakers,
         HEAD,
         LocalSpec(1, 16, 0.1),
-        60,
+        120,
         {"fedadam": {"server_rate": 0.02}, "fedyogi": {"server_rate": 0.02}},
     ),
     Problem(

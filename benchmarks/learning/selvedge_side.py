@@ -1,4 +1,4 @@
-"""The contest under Selvedge: mosquitto, an aggregator and eight agents, as anyone starts them."""
+"""The contest under Selvedge: mosquitto, an aggregator and agents, as anyone starts them."""
 
 import json
 import os

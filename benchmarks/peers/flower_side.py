@@ -1,4 +1,4 @@
-"""The contest under Flower: a SuperLink, eight SuperNodes, its own client and server processes."""
+"""The contest under Flower: a SuperLink, SuperNodes, and what these start."""
 
 import json
 import os
