@@ -14,13 +14,11 @@ import numpy as np
 
 from agent.learning.learner.dataset import Dataset, Floats
 from agent.learning.learner.training import train
-from agent.learning.trainer.adapters.session import Session
 from benchmarks.learning import data
-from benchmarks.learning.play import PATIENCE
+from benchmarks.learning.play import trainer_of
 from benchmarks.learning.problems import HEAD, PICTURES, PIXELS
 from benchmarks.peers.install import MissingError
 from broker.contract.federated.job import LocalSpec
-from toolchain.convert.adapters.prebuilt_engine import load
 from toolchain.export import calibration as c
 from toolchain.export.adapters.engine_run import EngineRun
 from toolchain.export.forward import ranges
@@ -29,7 +27,6 @@ from toolchain.export.quantize import Int8, Quantized, Trained, quantize
 from toolchain.tflite.model import Quantization
 from toolchain.training.initial import initial_parameters
 from toolchain.training.network import Conv2D, Dense, DepthwiseConv2D, MaxPool2D, Network
-from toolchain.training.trainer import to_trainer
 
 CALIBRATION = 200
 SEED = 1
@@ -119,11 +116,9 @@ def head() -> dict[str, Any]:
 
 def trained(network: Network, examples: Dataset, epochs: int) -> Floats:
     """Train in wasm, as devices do."""
-    module = to_trainer(network, load("trainer-simd"), "a network", "simd")
     local = LocalSpec(epochs, 32, 0.1, max_steps=100_000)
-    with Session(module, "wasmtime", PATIENCE) as trainer:
-        start = initial_parameters(network, SEED)
-        return train(trainer, examples, start, local, b"export").parameters
+    start = initial_parameters(network, SEED)
+    return train(trainer_of(network), examples, start, local, b"export").parameters
 
 
 def _row(logits: Floats, test: Dataset, exports: dict[str, Quantized]) -> dict[str, Any]:
