@@ -30,6 +30,7 @@ from tests.support.lying_updates import LIES, f32, greedy, times
 pytest_plugins = ["tests.support.brokers"]
 TOPICS = Topics()
 CLIP, ROUNDS = 0.5, 3
+PATIENCE_S = 30.0
 SPEC = job(codec="f32", rounds=ROUNDS, deadline_s=600.0, privacy=PrivacySpec(clip_norm=CLIP))
 
 
@@ -60,7 +61,7 @@ class Liar:
 
     def refusal(self, spec, number: int, device: str) -> str:
         """Why a name is refused; waits for it."""
-        assert eventually(lambda: self.told(spec, number, device) is not None), device
+        assert eventually(lambda: self.told(spec, number, device) is not None, PATIENCE_S), device
         ack = self.told(spec, number, device)
         assert ack is not None
         assert not ack.counted
@@ -95,7 +96,7 @@ def begun(port: int, spec, seed: int = 1) -> Fleet:
     """A fleet whose job has its first round; it has sent nothing yet."""
     fleet = Fleet(port, spec, random.Random(seed))
     fleet.publish_job()
-    assert eventually(lambda: fleet.hear() or fleet.round is not None)
+    assert eventually(lambda: fleet.hear() or fleet.round is not None, PATIENCE_S)
     return fleet
 
 
@@ -134,7 +135,7 @@ def test_every_lie_is_refused_and_counted_and_the_round_goes_on(mosquitto, proce
     liar.publish(TOPICS.topic(JobControlChannel(SPEC.id)), b'{"wanted":"explode"}')
     liar.publish(TOPICS.topic(JobSpecChannel(SPEC.id)), b'{"id":"digits","rounds":1}')
 
-    assert eventually(lambda: fleet.step() or fleet.round.state == "done", 30)
+    assert eventually(lambda: fleet.step() or fleet.round.state == "done", PATIENCE_S)
     fleet.step(0.3)
     history = fleet.status.history
     assert [each.updates for each in history] == [len(DEVICES)] * ROUNDS
@@ -156,7 +157,9 @@ def test_updates_of_another_job_and_too_many_values_are_refused(mosquitto, proce
     liar.say(sparse, 1, "greedy", greedy(sparse, "greedy", 1, other.round.seed))
     assert "exceed" in liar.refusal(sparse, 1, "greedy")
     for fleet in (other, dense):
-        assert eventually(lambda fleet=fleet: fleet.step() or fleet.round.state == "done", 30)
+        assert eventually(
+            lambda fleet=fleet: fleet.step() or fleet.round.state == "done", PATIENCE_S
+        )
         fleet.step(0.3)
         assert fleet.status.history[0].updates == len(DEVICES)
         assert fleet.status.history[0].refused == (2 if fleet is other else 1)
@@ -171,11 +174,13 @@ def test_an_update_times_a_thousand_moves_the_model_no_further_than_an_honest_on
     spec = replace(SPEC, rounds=1, participation=wanted)
     fleet = begun(mosquitto.address.port, spec)
     liar.say(spec, 1, "loud", times(spec, "loud", 1, 1000))
-    assert eventually(lambda: (ack := liar.told(spec, 1, "loud")) is not None and ack.counted)
+    assert eventually(
+        lambda: (ack := liar.told(spec, 1, "loud")) is not None and ack.counted, PATIENCE_S
+    )
     many = [f32(np.zeros(length), n, examples=2**20) for n, length in enumerate((256, 256, 88))]
     liar.say(spec, 1, "many", many)
-    assert eventually(lambda: fleet.hear() or fleet.round.state == "done")
-    assert eventually(lambda: fleet.hear() or fleet.round.model.sha256 in fleet.blobs)
+    assert eventually(lambda: fleet.hear() or fleet.round.state == "done", PATIENCE_S)
+    assert eventually(lambda: fleet.hear() or fleet.round.model.sha256 in fleet.blobs, PATIENCE_S)
     moved = fleet.final_model().astype(np.float64) - START
     [loud] = {piece.examples for piece in map(decode_slice, times(spec, "loud", 1, 1000))}
     share = min(loud, 100) / (min(loud, 100) + 100)

@@ -39,6 +39,7 @@ from tests.support.secured_broker import Fleet, files, free_pair, init
 
 DEVICES = ("pi-1", "pi-2")
 TOPICS = Topics()
+PATIENCE_S = 30.0
 SPEC = nearest_job(2)
 SPEC = replace(SPEC, participation=replace(SPEC.participation, goal=2, quorum=2))
 
@@ -141,14 +142,16 @@ def test_a_thief_among_the_devices_changes_nothing_and_reads_nothing(
     honest = [Device(fleet, name) for name in DEVICES]
     thief = Device(fleet, "thief")
     for number in (1, 2):
-        assert all(eventually(lambda d=d, n=number: d.is_in(n)) for d in (*honest, thief))
+        assert all(
+            eventually(lambda d=d, n=number: d.is_in(n), PATIENCE_S) for d in (*honest, thief)
+        )
         steals(thief, thief.round)
         for device in honest:
             device.sends(number)
-            assert eventually(lambda d=device, n=number: d.hear() or n in d.acks)
+            assert eventually(lambda d=device, n=number: d.hear() or n in d.acks, PATIENCE_S)
             assert device.acks[number] == Ack(whole=True, counted=True)
     for device in (*honest, thief):
-        assert eventually(lambda d=device: d.hear() or d.round.state == "done")
+        assert eventually(lambda d=device: d.hear() or d.round.state == "done", PATIENCE_S)
         assert device.others == [], "of other devices nothing is heard"
         assert JobFileChannel not in device.heard
     assert thief.acks == {}
@@ -199,7 +202,7 @@ def test_agents_learn_with_certificates_and_one_in_anothers_name_does_not(
         for name, data in FILES.items():
             (tmp_path / name).write_bytes(data)
         path = tmp_path / "learned.json"
-        path.write_text(json.dumps(learners_job(3, 2, id="learned", deadline_s=8)))
+        path.write_text(json.dumps(learners_job(3, 1, id="learned", deadline_s=8)))
         changes = [
             "--set",
             "participation.quorum=2",
@@ -216,8 +219,8 @@ def test_agents_learn_with_certificates_and_one_in_anothers_name_does_not(
             agent.terminate()
             agent.wait(20)
     assert told["state"] == "done"
-    assert [report["updates"] for report in told["history"]] == [2, 2], "by quorum: never three"
-    assert [report["refused"] for report in told["history"]] == [0, 0]
+    assert [report["updates"] for report in told["history"]] == [2], "by quorum: never three"
+    assert [report["refused"] for report in told["history"]] == [0]
 
 
 @pytest.mark.parametrize("is_at_the_operators_port", [True, False])

@@ -131,7 +131,7 @@ class Desk:
             model=blob(folder / "model", FIRST.tobytes()),
             trainer=str(folder / "trainer"),
             output=str(folder / "out"),
-            deadline_s=20.0,
+            deadline_s=60.0,
         )
         (folder / "out").mkdir()
 
@@ -141,10 +141,10 @@ class Desk:
         process = LearnerProcess(self.request)
         family = [psutil.Process(process.pid)]
         try:
-            assert eventually(lambda: process.poll() is not None, 25)
+            assert eventually(lambda: process.poll() is not None, 70)
         finally:
             process.close()
-            assert eventually(lambda: not any(map(alive, family)))
+            assert eventually(lambda: not any(map(alive, family)), 20)
         out = self.folder / "out"
         return [(out / str(at)).read_bytes() for at in range(len(list(out.glob("[0-9]*"))))]
 
@@ -215,6 +215,6 @@ def test_beside_the_update_two_losses_leave_and_under_privacy_nothing(tmp_path):
 
 @pytest.mark.parametrize("runtime", ["wasmtime", "wasm3"])
 def test_mutated_modules_are_refused_ended_or_train(runtime):
-    outcomes = try_mutants(runtime, range(8), call_s=1.0)
+    outcomes = try_mutants(runtime, range(6), call_s=4.0)
     assert outcomes["refused"] > 0
     assert outcomes["trained"] > 0

@@ -2,25 +2,28 @@
 
 import json
 import random
+from dataclasses import replace
 
 import dp_accounting
 import pytest
 from dp_accounting import rdp
 
 import selvedge
+from broker.adapters import private_broker
+from broker.contract.bundle.manifest import read_manifest
 from broker.contract.federated.job import PrivacySpec
 from tests.support.aggregation import job
-from tests.support.aggregator_rig import Fleet, Process
+from tests.support.aggregator_rig import Fleet, Process, run_job, shipping_job
 from tests.support.brokers import eventually
 
 pytest_plugins = ["tests.support.brokers"]
 NOISE, DELTA, BUDGET, AFFORDABLE = 2.0, 1e-6, 5.0, 3
 
 
-def directly(rounds: int) -> float:
+def directly(rounds: int, noise: float = NOISE) -> float:
     accountant = rdp.RdpAccountant()
     for _ in range(rounds):
-        accountant.compose(dp_accounting.GaussianDpEvent(NOISE))
+        accountant.compose(dp_accounting.GaussianDpEvent(noise))
     return accountant.get_epsilon(DELTA)
 
 
@@ -49,3 +52,18 @@ def test_a_job_stops_before_its_budget_is_passed_and_says_what_it_spent(
     finally:
         process.stop()
         fleet.close()
+
+
+def test_what_is_shipped_says_what_it_cost(tmp_path):
+    rounds, noise = 2, 0.5
+    privacy = PrivacySpec("central", 1.0, noise, DELTA)
+    spec = replace(shipping_job(rounds), privacy=privacy)
+    with private_broker.start(engine="mosquitto") as running:
+        fleet = run_job(running.url, running.address.port, tmp_path / "state", spec, 0, 1, ())
+    outcome = fleet.outcome
+    assert outcome.shipped, outcome.reason
+    assert outcome.epsilon == pytest.approx(directly(rounds, noise), rel=1e-9)
+    assert outcome.delta == DELTA
+    told = read_manifest(fleet.blobs[outcome.manifest.sha256]).privacy
+    assert (told.epsilon, told.delta) == (outcome.epsilon, DELTA)
+    assert "multiplier 0.5 of clip norm 1, the aggregator adds to the sum" in told.mechanism
