@@ -1,5 +1,6 @@
 """Real agents, a real aggregator, a real broker: jobs are learned, whatever is killed meanwhile."""
 
+import random
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -8,11 +9,12 @@ from typing import Any
 import numpy as np
 import psutil
 
+from agent.learning.jobs.job import UNTOLD
 from agent.learning.samples.adapters.sqlite_samples import SAMPLES_FILE, SqliteSamples
 from broker.adapters.private_broker import RunningBroker
 from broker.adapters.tcp_proxy import TcpProxy
 from broker.contract.federated.round import JobStatus
-from tests.support.agents import RunningAgent
+from tests.support.agents import Bench, RunningAgent
 from tests.support.aggregator_rig import Process
 from tests.support.federation import (
     PARAMETERS,
@@ -23,6 +25,8 @@ from tests.support.federation import (
     job,
     samples_of,
 )
+from tests.support.trainers import module_of
+from toolchain.training import network as n
 
 pytest_plugins = ["tests.support.brokers"]
 
@@ -30,6 +34,9 @@ KNOWN, JUDGES = digits()
 EACH = 150
 SLOW = {"epochs": 1000, "batch": 1, "learning_rate": 1e-4, "max_steps": 10**7}
 """Training that is still under way when it is looked at."""
+
+NOISY = {"mode": "local", "clip_norm": 5.0, "noise_multiplier": 0.01}
+"""With noise of its own, every update of a device is another one."""
 
 PATIENCE_S = 120.0
 
@@ -97,7 +104,7 @@ def test_agents_that_are_killed_go_on_in_the_same_round(
     with world(mosquitto, tmp_path) as watch, ExitStack() as stack:
         devices = [learner(tmp_path, place) for place in range(3)]
         agents = [stack.enter_context(one.start(port)) for one in devices]
-        slow = job(rounds=2, slice_parameters=1, codec={"name": "f32"})
+        slow = job(rounds=2, slice_parameters=1, privacy=NOISY, evaluation={})
         watch.start_job(slow | {"local": {"epochs": 60, "batch": 2, "learning_rate": 0.01}})
         watch.wait(lambda: watch.stands("pi-1", "training"), PATIENCE_S)
         agents[1].kill()
@@ -118,8 +125,7 @@ def test_agents_that_are_killed_go_on_in_the_same_round(
             assert all(len(found) == 1 for found in sent.values()), "another update than before"
         counted = [device for number, device, ack in watch.acks if number == 1 and ack.counted]
         assert set(counted) == {"pi-0", "pi-1", "pi-2"}
-        # Nobody is counted twice: the sum of weights is that of the devices' own samples.
-        assert status.history[0].examples == status.history[1].examples
+        assert [report.examples for report in status.history] == [3, 3], "each counts once"
 
 
 def test_a_device_without_a_link_goes_on_when_it_is_back(
@@ -142,6 +148,41 @@ def test_a_device_without_a_link_goes_on_when_it_is_back(
         status = finished(watch)
         assert [report.updates for report in status.history] == [1, 1]
         assert agent.stop() == 0
+
+
+def test_a_download_goes_on_after_a_kill(mosquitto: RunningBroker, tmp_path: Path) -> None:
+    data = random.Random(3).randbytes(6_000_000)
+    with world(mosquitto, tmp_path) as watch:
+        device = learner(tmp_path, 0)
+        agent = device.start(mosquitto.address.port)
+        watch.files["large.bin"] = data
+        tree = job(devices=1)
+        tree["model"]["backbone"] = "large.bin"
+        spec = watch.start_job(tree)
+        assert spec.model.backbone is not None
+        name = spec.model.backbone.sha256
+        have = device.state / "blobs" / f"{name}.have"
+
+        def chunks() -> int:
+            return have.stat().st_size // 4 if have.exists() else 0
+
+        while chunks() < 20:
+            assert agent.process.poll() is None
+        agent.kill()
+        before = chunks()
+        assert before < spec.model.backbone.chunks, "it was too quick; take a larger file"
+        with device.start(mosquitto.address.port) as again:
+            whole = device.state / "blobs" / name
+            watch.wait(whole.exists, PATIENCE_S)
+            assert whole.read_bytes() == data
+            # A file that is no model: the learner says so, to the log only.
+            watch.wait(lambda: watch.learning("pi-0").reason == UNTOLD, PATIENCE_S)
+            assert "backbone" in again.output() or "model" in again.output()
+            watch.wait(lambda: watch.metrics["pi-0"][-1].learning.failures > 0, PATIENCE_S)
+            told = watch.metrics["pi-0"][-1]
+            assert told.rejected == 0
+            little = sum(map(len, watch.files.values())) - len(data)
+            assert told.learning.fetched_bytes <= len(data) - 64_000 * before + little
 
 
 def children(agent: RunningAgent) -> list[psutil.Process]:
@@ -178,19 +219,28 @@ def test_forgetting_ends_a_learner_and_its_update(mosquitto: RunningBroker, tmp_
         assert not any((tmp_path / "state-pi-0" / "jobs").rglob("*/*/*"))
 
 
-def test_one_device_serves_two_jobs_in_turn(mosquitto: RunningBroker, tmp_path: Path) -> None:
+def test_one_device_serves_two_jobs_in_turn(
+    mosquitto: RunningBroker, tmp_path: Path, bench: Bench
+) -> None:
+    """A head behind a backbone that keeps residuals, and SCAFFOLD, whose control is kept."""
     most = 0
     with (
         world(mosquitto, tmp_path) as watch,
         learner(tmp_path, 0, jobs=["*"], runtime="wasm3").start(mosquitto.address.port) as agent,
     ):
         local = {"epochs": 5, "batch": 4, "learning_rate": 0.1}
-        kept = {
-            "one": {"codec": {"name": "top_k", "options": {"fraction": 0.1}}},
-            "two": {"strategy": {"name": "scaffold", "options": {"devices": 1}}},
+        watch.files |= {
+            "digits.tflite": bench.model.read_bytes(),
+            "small.f32": bytes(4 * 110),
+            "small.wasm": module_of(n.Network((10,), (n.Dense(10),), batch=32), "scalar"),
         }
-        for name, changes in kept.items():
-            watch.start_job(job(devices=1, rounds=2) | {"id": name, "local": local} | changes)
+        one, two = (job(devices=1, rounds=2) | {"id": name} for name in ("one", "two"))
+        small = {"initial": "small.f32", "trainers": {"scalar": "small.wasm"}}
+        one["model"] |= small | {"example_floats": 10, "backbone": "digits.tflite"}
+        one["codec"] = {"name": "top_k", "options": {"fraction": 0.5}}
+        two |= {"local": local, "strategy": {"name": "scaffold", "options": {"devices": 1}}}
+        for tree in (one, two):
+            watch.start_job(tree)
 
         def both_are_done() -> bool:
             nonlocal most
@@ -200,6 +250,7 @@ def test_one_device_serves_two_jobs_in_turn(mosquitto: RunningBroker, tmp_path: 
 
         watch.wait(both_are_done, PATIENCE_S)
         assert most == 1
+        assert watch.by_job["one"].judged.accuracy > 0.8, "features tell digits apart"
         assert agent.stop() == 0
         metrics = watch.metrics["pi-0"][-1].learning
         assert (metrics.updates, metrics.failures) == (4, 0), agent.output()
