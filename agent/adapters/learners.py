@@ -20,13 +20,16 @@ class Learners:
 
     def start(self, action: StartLearner) -> None:
         """Start one."""
+        process = None
         try:
             process = LearnerProcess(action.request)
+            descriptor = os.pidfd_open(process.pid)
         except OSError as error:
+            if process is not None:
+                process.close()
             reason = f"cannot start a process: {error.strerror}"
             self._handle(LearnerEnded(action.token, reason=reason))
             return
-        descriptor = os.pidfd_open(process.pid)
         self._selector.register(descriptor, selectors.EVENT_READ, None)
         self._running[action.token] = process, descriptor
 

@@ -43,7 +43,9 @@ class LearningConfig:
 
     def serves(self, job: str) -> bool:
         """Whether a job may learn from this pipeline's samples."""
-        return any(
-            job.startswith(wanted[:-1]) if wanted.endswith("*") else job == wanted
-            for wanted in self.jobs
-        )
+        return any(matches(pattern, job) for pattern in self.jobs)
+
+
+def matches(pattern: str, job: str) -> bool:
+    """Whether a pattern names a job."""
+    return job.startswith(pattern[:-1]) if pattern.endswith("*") else job == pattern

@@ -33,6 +33,7 @@ def run_killed(
     """
     chance = random.Random(seed)
     known, _ = digits()
+    folder.mkdir(exist_ok=True)
     devices = [
         Learner(folder, f"pi-{n}", samples_of(known, np.arange(60 * n, 60 * n + 60)))
         for n in range(DEVICES)

@@ -7,6 +7,7 @@ import pytest
 from agent.control.events import LearnerEnded, Taken
 from agent.learning.jobs.conditions import Conditions, trainer_of
 from agent.learning.jobs.job import LOOK_AGAIN_MS, UNTOLD
+from agent.learning.jobs.jobs import MAX_JOBS
 from agent.learning.jobs.upload import WINDOW, Upload
 from broker.contract.federated.round import Ack, Evaluation
 from broker.contract.messages import encode
@@ -440,6 +441,34 @@ def test_other_conditions_end_the_training_under_the_old_ones():
     assert rig.request.runtime == "wasm3"
     desire(rig, runtime="wasm3")
     assert len(rig.stopped) == 1
+
+
+def test_another_job_beside_it_does_not_disturb_a_training():
+    rig = LearningRig().serving()
+    desire(rig, jobs=["digits", "faces"], adopt=False)
+    assert (rig.stopped, len(rig.learners)) == ([], 1)
+
+
+def test_of_many_jobs_those_that_are_over_make_room():
+    rig = LearningRig("*")
+    rig.link_up()
+    for number in range(MAX_JOBS + 1):
+        rig.spec(job(f"job-{number}"))
+    assert "serves 32 jobs already" in rig.why(f"job-{MAX_JOBS}")
+    rig.round(opened(1, "job-7", state="done"))
+    rig.wait(10_000)
+    assert rig.where(f"job-{MAX_JOBS}") == "idle"
+    told = rig.last("status")["learning"]
+    assert len(told) == MAX_JOBS
+    assert "job-7" not in told
+    rig.round(opened(1, f"job-{MAX_JOBS}"))
+    assert rig.request.spec.id == f"job-{MAX_JOBS}"
+
+
+def test_what_a_learner_says_is_one_line_of_the_log():
+    rig = LearningRig().serving()
+    rig.fail("wasm trap: unreachable\n    at <module>\r\n" + "x" * 9999)
+    assert len(rig.logs[-1].text) < 500
 
 
 def test_other_terms_are_another_job():

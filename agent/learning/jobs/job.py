@@ -64,6 +64,11 @@ class Job:
             machine.reason[:400] if machine.reason else None,
         )
 
+    @property
+    def is_over(self) -> bool:
+        """Whether there will be no further round."""
+        return self._told is not None and self._told.state in ("done", "failed")
+
     def serve(self, service: Service, now: Now) -> list[Action]:
         """Another pipeline or other conditions: what is under way under the old ones is void."""
         if service == self.service:
@@ -112,7 +117,8 @@ class Job:
         if report is not None and (report.job, report.round, report.slices) == asked:
             self._report = report
             return self._kept(key, report.slices, now)
-        reason = event.reason or "the learner made another update than was asked for"
+        told = " ".join(event.reason.split())[:400]
+        reason = told or "the learner made another update than was asked for"
         log = Log("warning", f"job {self.spec.id}: round {key[1]}: {reason}")
         return [log, *self._feed(w.TrainFailed(key, UNTOLD), now)]
 

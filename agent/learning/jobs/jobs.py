@@ -1,6 +1,9 @@
 """All federated jobs that this device serves: which they are, and what is said about them."""
 
+from dataclasses import replace
+
 from agent.config.device import DeviceConfig
+from agent.config.learning import matches
 from agent.control.events import (
     Action,
     Event,
@@ -55,7 +58,7 @@ class Jobs:
     def configure(self, config: DeviceConfig, now: Now) -> list[Action]:
         """Serve the jobs that pipelines name; the first pipeline that names a job serves it."""
         self._patterns = [
-            (pattern, Service(name, pipeline.learning))
+            (pattern, Service(name, replace(pipeline.learning, jobs=(), adopt=True)))
             for name, pipeline in config.pipelines.items()
             for pattern in pipeline.learning.jobs
         ]
@@ -146,7 +149,7 @@ class Jobs:
         )
 
     def _service(self, job: str) -> Service | None:
-        return next((s for _, s in self._patterns if s.config.serves(job)), None)
+        return next((service for one, service in self._patterns if matches(one, job)), None)
 
     def _tidy(self) -> list[Action]:
         """Once, where jobs are served at all: what old jobs left behind."""
@@ -186,10 +189,12 @@ class Jobs:
             return actions + self._forget(name) + self._subscribe()
         try:
             spec = self._read(name, payload)
+            self._make_room()
             job = Job(self._kit, spec, service)
         except (MessageError, StorageError) as error:
             if isinstance(error, StorageError):
-                self._postponed[name] = payload
+                if len(self._postponed) < MAX_JOBS:
+                    self._postponed[name] = payload
                 self._retry_ms = now.monotonic_ms + RETRY_MS
             if len(self._refused) < MAX_JOBS:
                 self._refused[name] = str(error)
@@ -202,9 +207,20 @@ class Jobs:
         spec = read_job(payload)
         if spec.id != name:
             raise MessageError(f"the document of job {name} is that of {spec.id}")
-        if len(self._jobs) >= MAX_JOBS:
-            raise MessageError(f"the device serves {MAX_JOBS} jobs already")
         return spec
+
+    def _make_room(self) -> None:
+        """Let go of a job that is over.
+
+        Raises:
+            StorageError: all of them may go on.
+        """
+        if len(self._jobs) < MAX_JOBS:
+            return
+        over = next((name for name, job in self._jobs.items() if job.is_over), None)
+        if over is None:
+            raise StorageError(f"the device serves {MAX_JOBS} jobs already")
+        del self._jobs[over], self._specs[over]
 
     def _opened(self, name: str, payload: bytes, now: Now) -> list[Action]:
         if self._service(name) is None:

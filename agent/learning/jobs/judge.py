@@ -96,7 +96,8 @@ class Judge:
     def _failed(self, reason: str, now: Now) -> list[Action]:
         self._wait(now)
         assert self._question is not None
-        return [Log("warning", f"job {self._question[0].id}: cannot judge its model: {reason}")]
+        told = " ".join(reason.split())[:400]
+        return [Log("warning", f"job {self._question[0].id}: cannot judge its model: {told}")]
 
     def _wait(self, now: Now) -> None:
         wait_ms = min(RETRY_MS << self._tries, LONGEST_RETRY_MS)

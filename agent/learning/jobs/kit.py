@@ -55,7 +55,7 @@ class Kit:
 
 @dataclass(frozen=True)
 class Service:
-    """The pipeline that serves a job, and on what terms."""
+    """The pipeline that serves a job, and on what terms; which jobs those are is left out."""
 
     pipeline: str
     config: LearningConfig
