@@ -279,6 +279,8 @@ class Demo:
         )
 
     def _wait_for_all(self, watcher: Watcher, tally: Tally) -> None:
+        with watcher.still():
+            tally.stop()
         watcher.wait_until(lambda: tally.lost == 0, TAIL_S, self._check)
         everyone_measured = time.monotonic() + 1.5
         watcher.wait_until(lambda: time.monotonic() > everyone_measured, 5, self._check)

@@ -45,6 +45,7 @@ class Tally:
     skipped: dict[Stream, int] = field(default_factory=dict)
     runtimes: set[str] = field(default_factory=set)
     peak_rss_bytes: dict[str | Stream, int] = field(default_factory=dict)
+    _last: dict[Stream, int] = field(default_factory=dict)
 
     @property
     def devices(self) -> list[str]:
@@ -58,12 +59,21 @@ class Tally:
     def add(self, stream: Stream, result: Result) -> None:
         """Count a result once, by its sequence."""
         seen = self.results.setdefault(stream, {})
+        if result.sequence > self._last.get(stream, result.sequence):
+            return
         if result.sequence in seen:
             self.duplicates += 1
             return
         seen[result.sequence] = result
         self.late += bool(result.late)
         self.runtimes.add(result.runtime)
+
+    def stop(self) -> None:
+        """Count no answers of endless streams beyond the newest that are here by now.
+
+        What is still on its way before these is awaited, and so are the numbers of skipped inputs.
+        """
+        self._last = {s: max(self.results[s]) for s in self.endless if self.results.get(s)}
 
     def measure(self, device: str, metrics: Metrics) -> None:
         """Keep the largest memory of a device's main process and of each child, and the skips."""

@@ -78,8 +78,20 @@ def test_of_an_endless_stream_the_gaps_are_counted():
     assert tally.lost == 1, "the picture with index 2 is missing"
     tally.add(LITE, result(5, 2, "3", late=True))
     assert tally.lost == 0
-    tally.add(LITE, result(7, 0, "3"))
-    assert tally.lost == 2, "a child that began anew would be seen"
+    tally.add(LITE, result(8, 2, "3"))
+    tally.stop()
+    assert tally.lost == 1
+    tally.add(LITE, result(9, 0, "3"))
+    assert tally.count == 8, "what comes after the stop is not counted"
+    tally.add(LITE, result(7, 1, "3", late=True))
+    assert tally.lost == 0, "what was before it is"
+
+
+def test_a_child_that_begins_anew_is_seen():
+    tally = Tally({LITE: [3, 5, 7]}, endless=frozenset({LITE}))
+    for sequence, index in enumerate([0, 1, 0]):
+        tally.add(LITE, result(sequence, index, "3"))
+    assert tally.lost == 1
 
 
 def test_the_report_has_a_line_for_each_pipeline_that_answered(tally):
