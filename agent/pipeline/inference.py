@@ -135,7 +135,9 @@ class Inference:
         """
         before, after = self._model.inputs[0], model.inputs[0]
         same = replace(before, name=after.name) == after
-        preprocessor = self._preprocessor if same else build_preprocessor(preprocess, after)
+        preprocessor = self._preprocessor
+        if not same:
+            preprocessor = build_preprocessor(preprocess, after, preprocessor)
         self._post = build_postprocessor(
             postprocess, model.outputs, after, anchors=anchors, previous=self._post
         )

@@ -24,8 +24,15 @@ class AudioPreprocessor:
     windows do not depend on how the sound is cut into chunks.
     """
 
-    def __init__(self, config: AudioPreprocess, tensor: TensorInfo) -> None:
+    def __init__(
+        self,
+        config: AudioPreprocess,
+        tensor: TensorInfo,
+        previous: "AudioPreprocessor | None" = None,
+    ) -> None:
         """Prepare for `tensor`: [frames, features] or flat, with any dimensions of one.
+
+        The sound that `previous`, of the same configuration, has of a window goes on as it is.
 
         Raises:
             ConfigError: the settings do not fit each other, or the tensor.
@@ -40,6 +47,8 @@ class AudioPreprocessor:
         self._window = RowWindow(window, self._stride(window), width, self._quantizer.dtype)
         self._rate_hz = config.sample_rate_hz
         self._resampler: Resampler | None = None
+        if previous is not None and previous._tensor.shape == tensor.shape:
+            self._follow(previous)
 
     def push(self, sample: Sample) -> int:
         """Take int16 samples; a change of their rate starts the window anew.
@@ -63,6 +72,12 @@ class AudioPreprocessor:
     def fill(self, tensor: Stored) -> None:
         """Write the oldest window."""
         self._window.take(tensor)
+
+    def _follow(self, previous: "AudioPreprocessor") -> None:
+        self._frames, self._resampler = previous._frames, previous._resampler
+        self._rate_hz = previous._rate_hz
+        old, new = previous._quantizer, self._quantizer
+        self._window.take_over(previous._window, lambda a, b: new.store(old.real(a), b))
 
     def _take(self, signal: Floats) -> None:
         if self._resampler is not None:

@@ -14,8 +14,16 @@ from agent.pipeline.protocol import Preprocessor
 from agent.runtime.protocol import TensorInfo
 
 
-def build_preprocessor(config: Preprocess, tensor: TensorInfo) -> Preprocessor:
+def build_preprocessor(
+    config: Preprocess, tensor: TensorInfo, previous: Preprocessor | None = None
+) -> Preprocessor:
     """Build what turns samples into inputs for `tensor`.
+
+    Args:
+        config: kind and settings.
+        tensor: the model's input.
+        previous: the preprocessor of the same configuration that this one follows while the
+            pipeline runs; what it has of a window that is not full goes on.
 
     Raises:
         ConfigError: this kind of preprocessing cannot feed a tensor of this shape or type.
@@ -25,5 +33,7 @@ def build_preprocessor(config: Preprocess, tensor: TensorInfo) -> Preprocessor:
     if isinstance(config, ImagePreprocess):
         return ImagePreprocessor(config, tensor)
     if isinstance(config, AudioPreprocess):
-        return AudioPreprocessor(config, tensor)
-    return VectorPreprocessor(config, tensor)
+        heard = previous if isinstance(previous, AudioPreprocessor) else None
+        return AudioPreprocessor(config, tensor, heard)
+    before = previous if isinstance(previous, VectorPreprocessor) else None
+    return VectorPreprocessor(config, tensor, before)

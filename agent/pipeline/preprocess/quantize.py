@@ -44,6 +44,12 @@ class Quantizer:
         self._least = float(limits.min - tensor.zero_point)
         self._most = float(limits.max - tensor.zero_point)
 
+    def real(self, stored: Tensor) -> Floats:
+        """What stored values stand for."""
+        if self._float:
+            return stored.astype(np.float32)
+        return (stored.astype(np.float32) - np.float32(self._zero_point)) * self._scale
+
     def store(self, real: Floats, stored: Tensor) -> None:
         """Write finite `real` values into `stored`, of the same shape and the tensor's dtype."""
         if self._float:

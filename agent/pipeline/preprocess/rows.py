@@ -1,5 +1,7 @@
 """A sliding window over rows."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from agent.pipeline.sample import Tensor
@@ -56,6 +58,15 @@ class RowWindow:
         assert self.ready, "no window is ready"
         tensor[...] = self._rows[self._start : self._start + self._window].reshape(tensor.shape)
         self._advance(1)
+
+    def take_over(self, other: "RowWindow", convert: Callable[[Tensor, Tensor], None]) -> None:
+        """Go on where a window of the same size is; `convert` writes its rows into ours."""
+        held = other._end - other._start
+        self._rows = np.empty((max(2 * self._window, held), self._rows.shape[1]), self._rows.dtype)
+        self._start, self._end, self._skip = 0, held, other._skip
+        self.dropped = other.dropped
+        if held:
+            convert(other._rows[other._start : other._end], self._rows[:held])
 
     def clear(self) -> None:
         """Forget every row."""

@@ -21,8 +21,15 @@ class VectorPreprocessor:
         rejected: rows left out.
     """
 
-    def __init__(self, config: VectorPreprocess, tensor: TensorInfo) -> None:
+    def __init__(
+        self,
+        config: VectorPreprocess,
+        tensor: TensorInfo,
+        previous: "VectorPreprocessor | None" = None,
+    ) -> None:
         """Prepare for `tensor`: [window, channels] or flat, with any dimensions of one.
+
+        The rows that `previous`, of the same configuration, has of a window go on as they are.
 
         Raises:
             ConfigError: window, mean or std do not fit the tensor.
@@ -41,6 +48,10 @@ class VectorPreprocessor:
         self._quantizer = Quantizer(tensor)
         self._window = RowWindow(config.window, config.stride, channels, self._quantizer.dtype)
         self.rejected = 0
+        if previous is not None and previous._channels == channels:
+            self.rejected = previous.rejected
+            old, new = previous._quantizer, self._quantizer
+            self._window.take_over(previous._window, lambda a, b: new.store(old.real(a), b))
 
     def push(self, sample: Sample) -> int:
         """Take one row [channels] or several [n, channels].
