@@ -369,6 +369,23 @@ def test_answers_of_the_old_model_do_not_count_for_the_new() -> None:
     assert shipped(rig)["step"] == "probation"
 
 
+def test_a_child_that_is_being_replaced_does_not_serve_the_new_model() -> None:
+    rig = Rig({"pipelines": {"cam": pipeline(learning=LEARNS)}})
+    rig.link_up()
+    offer(rig, ONE)
+    install(rig, ONE)
+    assert rig.told[-1] == ("cam", Stop("stop")), "it had only begun"
+    rig.serve()
+    assert adopter(rig).due_ms is None, "the old one was ready before it heard"
+    rig.exit()
+    rig.say(Ready("ready", "new", "tflite", "so", 1.0))
+    assert adopter(rig).due_ms is not None
+
+
+def adopter(rig: Rig) -> Any:
+    return rig.agent._adoptions._adopters["cam"].installation
+
+
 def test_a_pipeline_that_is_no_more_leaves_nothing() -> None:
     rig = rig_of()
     offer(rig, ONE)
