@@ -2,6 +2,7 @@
 model whose turn it was."""
 
 import select
+import socket
 import time
 from hashlib import sha256
 from pathlib import Path
@@ -12,6 +13,7 @@ import psutil
 import pytest
 
 from agent.adapters.child_process import ChildProcess
+from agent.channel.framing import FrameDecoder
 from agent.channel.messages import (
     Adopt,
     Adopted,
@@ -24,7 +26,13 @@ from agent.channel.messages import (
     Retune,
     Start,
     Stop,
+    from_child,
 )
+from agent.config.device import PipelineConfig
+from agent.pipeline.adapters.main_link import MainLink
+from agent.pipeline.app import Child as Pipeline
+from agent.sources.adapters.inbox import Inbox
+from broker.contract.shape import parse
 from tests.support.shipping import answers, digits_model
 from tests.support.wasm_modules import module_of
 from toolchain.convert.convert import Choices
@@ -214,3 +222,39 @@ def test_many_models_one_after_another_leave_no_memory(folder: Path) -> None:
     assert not any(isinstance(one, Refused) for one in child.said)
     child.until(Progress)
     child.process.release()
+
+
+def test_what_the_old_model_answered_is_told_before_the_new_one_serves(folder: Path) -> None:
+    """In this process, where it is known that answers wait when the model is there."""
+    models = [digits_model(seed) for seed in (1, 2)]
+    paths = [put(folder, f"{place}.tflite", model) for place, model in enumerate(models)]
+    tree = {
+        "model": str(paths[0]),
+        "source": {"kind": "replay", "path": str(folder / "images.npy"), "loop": True},
+        "preprocess": {"kind": "image"},
+        "postprocess": {"kind": "classify", "labels": LABELS},
+    }
+    config = parse(PipelineConfig, tree)
+    assert isinstance(config, PipelineConfig)
+    ours, theirs = socket.socketpair()
+    inbox = Inbox(time.monotonic_ns)
+    link = MainLink(theirs.detach(), inbox)
+    pipeline = Pipeline(link, inbox, config)
+    link.requests.append(Adopt("adopt", "7", str(paths[1])))
+    assert pipeline._obey()
+    newcomer = pipeline._newcomer
+    assert newcomer is not None
+    pipeline._newcomer = None
+    newcomer.loaded()
+    pipeline._flush_at = pipeline._progress_at = time.monotonic_ns() + 10**12
+    for _ in range(5):
+        pipeline.turn()
+    pipeline._newcomer = newcomer
+    for _ in range(5):
+        pipeline.turn()
+    pipeline._flush()
+    said = [from_child(one) for one in FrameDecoder().receive(ours.recv(1 << 20))]
+    assert [type(one) for one in said] == [Answer] * 5 + [Adopted] + [Answer] * 5
+    labels = {sha256(models[1]).hexdigest(): expected(models[1], folder)}
+    assert check_answers(said, expected(models[0], folder), labels, 0) == 10
+    ours.close()
