@@ -1,64 +1,24 @@
 """Agents that run what jobs ship, over a real broker."""
 
-import itertools
-import random
 import signal
-import time
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from agent.models.adapters.model_folder import ModelFolder
 from broker.adapters.private_broker import RunningBroker
-from broker.contract.messages import ReleaseStatus, Result
+from tests.support.adoption import (
+    LONG,
+    QUICK,
+    check_sequences,
+    killed_at_random,
+    last_model,
+    pipeline,
+    refused,
+    serves,
+    turns,
+)
 from tests.support.agents import Bench, Fleet, RunningAgent
 from tests.support.shipping import Shipment, shipment
-
-QUICK = {"probation_results": 5, "probation_s": 0.5}
-LONG = {"probation_results": 5, "probation_s": 600.0}
-RATE_HZ = 50.0
-
-
-def pipeline(bench: Bench, **changes: Any) -> dict[str, Any]:
-    return bench.pipeline(learning={"jobs": ["digi*"]}, **changes)
-
-
-def shipped(fleet: Fleet) -> ReleaseStatus | None:
-    status = fleet.status()
-    known = status.pipelines.get("digits") if status else None
-    return known.shipped if known else None
-
-
-def serves(fleet: Fleet, number: int, step: str = "idle") -> bool:
-    known = shipped(fleet)
-    return known is not None and (known.release, known.step) == (number, step)
-
-
-def refused(fleet: Fleet, number: int, reason: str) -> bool:
-    known = shipped(fleet)
-    said = (known and known.refused) or ""
-    return f"release {number} of digits" in said and reason in said
-
-
-def results(fleet: Fleet) -> list[Result]:
-    return fleet.results.get(("dev-1", "digits"), [])
-
-
-def last_model(fleet: Fleet) -> str:
-    return results(fleet)[-1].model
-
-
-def turns(fleet: Fleet) -> list[str]:
-    """Which models answered, one after another."""
-    return [model for model, _ in itertools.groupby(one.model for one in results(fleet))]
-
-
-def check_sequences(fleet: Fleet) -> None:
-    """Every number once and in order, and no input twice in a row."""
-    told = results(fleet)
-    assert [one.sequence for one in told] == list(range(told[0].sequence, told[-1].sequence + 1))
-    assert all(one.input != two.input for one, two in itertools.pairwise(told))
 
 
 @pytest.mark.parametrize("runtime", ["tflite", "wasmtime", "wasm3"])
@@ -208,41 +168,9 @@ def test_another_model_in_the_configuration_wins(mosquitto: RunningBroker, bench
         assert last_model(fleet) == shipment(2, 2).sha256()
 
 
-def killed_at_random(fleet: Fleet, config: Path, port: int, seed: int, kills: int) -> None:
-    """Kill the agent again and again while it installs; there is always a model, and in the end
-    the new one."""
-    chance = random.Random(seed)
-    made = shipment(1, 1)
-    made.publish(fleet.client)
-    for _ in range(kills):
-        seen = fleet.count("digits")
-        with RunningAgent(config, port) as agent:
-            fleet.wait(lambda seen=seen: fleet.count("digits") > seen, 30)
-            time.sleep(chance.uniform(0, 2.5))
-            agent.kill()
-            check_disk(agent.state)
-    with RunningAgent(config, port) as agent:
-        fleet.wait(lambda: serves(fleet, 1), 60)
-        assert last_model(fleet) == made.sha256()
-        check_disk(agent.state)
-
-
-def check_disk(state: Path) -> None:
-    """Every folder of a release is whole, and every link leads to one."""
-    from hashlib import sha256
-
-    folder = ModelFolder(state / "models", lambda: 2**30)
-    for path in folder.path.glob("*/*"):
-        if path.parent.name.endswith(".new") or path.parent.name in ("serving", "journal"):
-            continue
-        digest = sha256(path.read_bytes()).hexdigest()
-        assert digest == (path.parent.name if path.name == "manifest.json" else path.stem)
-    for link in (folder.path / "serving").glob("*"):
-        assert link.name.endswith(".new") or (link / "manifest.json").is_file()
-
-
 def test_killed_while_it_installs(mosquitto: RunningBroker, bench: Bench) -> None:
     port = mosquitto.address.port
     config = bench.config({"digits": pipeline(bench)}, models=QUICK)
     with Fleet(port) as fleet:
-        killed_at_random(fleet, config, port, seed=5, kills=3)
+        steps = killed_at_random(fleet, config, port, seed=5, kills=3)
+    assert steps.total() == 3
