@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from agent.control.events import LearnerEnded, Taken
+from agent.control.events import LearnerEnded, Overflowed, Taken
 from agent.learning.jobs.conditions import Conditions, trainer_of
 from agent.learning.jobs.job import LOOK_AGAIN_MS, UNTOLD
 from agent.learning.jobs.jobs import MAX_JOBS
@@ -463,6 +463,22 @@ def test_of_many_jobs_those_that_are_over_make_room():
     assert "job-7" not in told
     rig.round(opened(1, f"job-{MAX_JOBS}"))
     assert rig.request.spec.id == f"job-{MAX_JOBS}"
+
+
+def test_a_round_that_was_dropped_unread_is_asked_for_again():
+    rig = LearningRig()
+    rig.link_up()
+    mine = {name for name in rig.filters if name.endswith(("/spec", "/round"))}
+    rig.filters.clear()
+    for _ in range(3):
+        rig.handle(Overflowed(5))
+    rig.wait(MINUTE_MS - 1)
+    assert rig.filters == set()
+    rig.wait(1)
+    assert rig.filters == mine
+    rig.filters.clear()
+    rig.wait(10 * MINUTE_MS)
+    assert rig.filters == set()
 
 
 def test_what_a_learner_says_is_one_line_of_the_log():

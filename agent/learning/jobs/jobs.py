@@ -12,6 +12,7 @@ from agent.control.events import (
     LinkUp,
     Log,
     Now,
+    Overflowed,
     Taken,
     Tick,
 )
@@ -34,6 +35,9 @@ from broker.contract.messages import LearningMetrics, LearningStatus, decode
 RETRY_MS = 10_000
 """A disk that refused may take it then."""
 
+ASK_AGAIN_MS = 60_000
+"""Not at once: what overflowed may have been the answer."""
+
 MAX_JOBS = 32
 """A pattern such as `*` finds no more."""
 
@@ -51,6 +55,7 @@ class Jobs:
         self._refused: dict[str, str] = {}
         self._postponed: dict[str, bytes] = {}
         self._retry_ms = 0
+        self._ask_again_ms: int | None = None
         self._filters = Filters()
         self._linked = False
         self._began = False
@@ -100,12 +105,24 @@ class Jobs:
                 actions += self._kit.desk.ended(event.token, well=event.report is not None)
                 for job in self._jobs.values():
                     actions += job.learner_ended(event, now)
+            case Overflowed():  # a retained message may be among what was dropped
+                if self._ask_again_ms is None:
+                    self._ask_again_ms = now.monotonic_ms + ASK_AGAIN_MS
             case Tick():
-                for job in self._jobs.values():
-                    actions += job.tick(now)
-                if self._postponed and now.monotonic_ms >= self._retry_ms:
-                    for name, payload in self._postponed.copy().items():
-                        actions += self._specified(name, payload, now)
+                actions += self._tick(now)
+        return actions
+
+    def _tick(self, now: Now) -> list[Action]:
+        actions: list[Action] = []
+        if self._ask_again_ms is not None and now.monotonic_ms >= self._ask_again_ms:
+            self._ask_again_ms = None
+            self._filters.lost()
+            actions += self._subscribe()
+        for job in self._jobs.values():
+            actions += job.tick(now)
+        if self._postponed and now.monotonic_ms >= self._retry_ms:
+            for name, payload in self._postponed.copy().items():
+                actions += self._specified(name, payload, now)
         return actions
 
     def heard(self, channel: Channel, payload: bytes, now: Now) -> list[Action]:
@@ -127,7 +144,7 @@ class Jobs:
     def due_ms(self) -> int | None:
         """When a tick has something to do."""
         dues = [job.due_ms() for job in self._jobs.values()]
-        dues += [self._retry_ms] if self._postponed else []
+        dues += [self._ask_again_ms, self._retry_ms if self._postponed else None]
         return min((due for due in dues if due is not None), default=None)
 
     def statuses(self) -> dict[str, LearningStatus]:
