@@ -7,6 +7,7 @@ pytest_plugins = [
     "tests.support.agents",
     "tests.support.children",
     "tests.support.service_machine",
+    "tests.support.pi_machine",
 ]
 
 # A busy machine is no fault, and what ran green runs green again; the campaign looks for more.

@@ -49,7 +49,7 @@ FORM = 3
 """Of what is made here; another number makes it anew."""
 
 
-def build(suite: str, architecture: str, cache: Path) -> Path:
+def build(suite: str, architecture: str, cache: Path, also: tuple[str, ...] = ()) -> Path:
     """Make the folder, or take it from the cache; it must not be changed: copy it.
 
     Raises:
@@ -57,7 +57,7 @@ def build(suite: str, architecture: str, cache: Path) -> Path:
     """
     if os.geteuid() != 0:
         raise PackageError("a root file system can be made by root only")
-    words = [str(FORM), suite, architecture, *ESSENTIAL, *SYSTEM, *MASKED]
+    words = [str(FORM), suite, architecture, *ESSENTIAL, *SYSTEM, *also, *MASKED]
     digest = hashlib.sha256("\0".join(words).encode()).hexdigest()[:12]
     root = cache / f"root-{suite}-{architecture}-{digest}"
     if root.exists():
@@ -70,7 +70,7 @@ def build(suite: str, architecture: str, cache: Path) -> Path:
         [
             *("mmdebstrap", "--quiet", f"--arch={architecture}", "--variant=extract", *hooks),
             *(f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in LEFT_OUT),
-            f"--include={','.join((*ESSENTIAL, *SYSTEM))}",
+            f"--include={','.join((*ESSENTIAL, *SYSTEM, *also))}",
             *(suite, str(made), f"deb [signed-by={KEYRING}] {mirror()} {suite} main"),
         ]
     )

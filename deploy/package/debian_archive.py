@@ -1,6 +1,7 @@
 """Files of Debian's packages for any release and architecture, beside the machine's own."""
 
 import re
+import time
 from pathlib import Path
 
 from deploy.package.commands import run
@@ -8,6 +9,7 @@ from deploy.package.errors import PackageError
 
 SOURCES = Path("/etc/apt")
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+FRESH_S = 24 * 3600.0
 
 
 def mirror() -> str:
@@ -35,6 +37,32 @@ def fetch(names: list[str], suite: str, architecture: str, folder: Path) -> Path
     if root.exists():
         return root
     own = folder / "apt"
+    run(["apt-get", *_beside(suite, architecture, own), "-qq", "download", *names], own)
+    made = folder / "unpacked"
+    made.mkdir(exist_ok=True)
+    for package in sorted(own.glob("*.deb")):
+        run(["dpkg-deb", "-x", str(package), str(made)], own)
+        package.unlink()
+    made.rename(root)
+    return root
+
+
+def versions(names: list[str], suite: str, architecture: str, folder: Path) -> dict[str, str]:
+    """The newest version of each of these packages and of what they depend on.
+
+    The archive is asked once a day; `folder` keeps its lists.
+
+    Raises:
+        PackageError: the archive is not reached or lacks one of them.
+    """
+    options = _beside(suite, architecture, folder / f"lists-{suite}-{architecture}")
+    words = ["install", "--simulate", "--no-install-recommends", *names]
+    told = run(["apt-get", *options, "-qq", *words])
+    return dict(re.findall(r"^Inst (\S+) \((\S+) ", told, re.MULTILINE))
+
+
+def _beside(suite: str, architecture: str, own: Path) -> list[str]:
+    """Options for an apt whose lists and state are not this machine's; its lists are fresh."""
     for part in ("lists/partial", "cache/archives/partial", "dpkg"):
         (own / part).mkdir(parents=True, exist_ok=True)
     (own / "dpkg/status").touch()
@@ -51,14 +79,11 @@ def fetch(names: list[str], suite: str, architecture: str, folder: Path) -> Path
         "Dir::Cache": own / "cache",
     }
     words = [word for key, value in options.items() for word in ("-o", f"{key}={value}")]
-    run(["apt-get", *words, "-qq", "update"], own)
-    run(["apt-get", *words, "-qq", "download", *names], own)
-    made = folder / "unpacked"
-    made.mkdir(exist_ok=True)
-    for package in sorted(own.glob("*.deb")):
-        run(["dpkg-deb", "-x", str(package), str(made)], own)
-    made.rename(root)
-    return root
+    asked = own / "asked"
+    if not asked.exists() or time.time() - asked.stat().st_mtime > FRESH_S:
+        run(["apt-get", *words, "-qq", "update"], own)
+        asked.touch()
+    return words
 
 
 def _codename() -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import paho.mqtt.client as mqtt
 import psutil
 import pytest
 
@@ -153,8 +154,13 @@ class RunningAgent:
 class Fleet:
     """A client that keeps everything that devices publish, in order."""
 
-    def __init__(self, port: int, name: str = "fleet-watch") -> None:
-        self.client = TestClient(name)
+    def __init__(
+        self,
+        port: int,
+        name: str = "fleet-watch",
+        prepare: Callable[[mqtt.Client], object] = lambda _: None,
+    ) -> None:
+        self.client = TestClient(name, prepare=prepare)
         self.results: dict[tuple[str, str], list[Result]] = {}
         self.metrics: dict[str, list[Metrics]] = {}
         self.statuses: dict[str, list[Status]] = {}

@@ -1,0 +1,1 @@
+"""A Raspberry-Pi-class machine in QEMU: arm64, Debian's kernel and systemd, cached between runs."""

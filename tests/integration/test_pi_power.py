@@ -1,0 +1,24 @@
+"""The power of an emulated Pi is cut while it writes results; the campaign does more."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from deploy.emulator.image import Base
+from tests.support.pi_power import cut_again_and_again
+
+SEED = 6
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="file systems are made by root")
+
+
+def test_a_cut_of_power_loses_nothing_that_was_kept(
+    base: Base, disk: Path, models: dict[str, Path], tmp_path: Path
+) -> None:
+    outcome = cut_again_and_again(base, disk, models, tmp_path, cuts=2, seed=SEED)
+    print(f"\n{outcome.line(SEED)}")
+    assert outcome.acknowledged > 0
+    assert outcome.lost_acknowledged == set()
+    assert outcome.lost_stored == set()
+    assert outcome.two_under_one_number == set()
+    assert outcome.damage == []
