@@ -2,6 +2,7 @@
 # make check  quick: format, types, pure tests    make fix    mend what can be mended
 # make bench  every number that the docs quote    make clean  remove what was built
 # make firmware  the image for mps2-an386, which arm-none-eabi-gcc builds
+# make pi-test  the package on an emulated Raspberry-Pi-class machine, from its cold boot on
 # make wheel  dist/selvedge-*.whl, which installs without a compiler on any machine
 # make deb    dist/*/selvedge_*.deb for Debian 12 and 13, arm64 and amd64 (DEB="--suite bookworm")
 
@@ -20,7 +21,7 @@ PURE := tests/unit tests/sim
 ENGINE := $(shell find engine -name '*.[ch]' -o -name '*.py')
 CODE := selvedge.py setup.py agent broker engine firmware_bridge toolchain benchmarks examples docs tests deploy
 
-.PHONY: demo setup test check lint fix bench campaign docs firmware packages wheel clean
+.PHONY: demo setup test check lint fix bench campaign docs firmware packages pi-test wheel clean
 
 demo: $(VENV)/.demo
 	$(BIN)/selvedge demo $(DEMO)
@@ -56,6 +57,10 @@ campaign: $(VENV)/.dev
 wheel: $(VENV)/bin/python
 	rm -rf build
 	$(PIP:install=wheel) --no-deps --wheel-dir dist .
+
+pi-test: packages $(VENV)/.dev
+	$(BIN)/python -m pytest -s tests/integration/test_pi.py tests/integration/test_pi_frozen.py \
+	  tests/integration/test_pi_power.py tests/integration/test_armhf.py --durations=10
 
 firmware:
 	@image=$$($(PYTHON) firmware_bridge/firmware/build.py) && echo $$image && arm-none-eabi-size $$image

@@ -1,6 +1,9 @@
 """The package on an emulated Raspberry-Pi-class machine: arm64, Debian's kernel, systemd."""
 
 import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -10,7 +13,7 @@ from deploy.emulator.image import Base
 from deploy.emulator.machine import HOST, Machine
 from tests.support.pi_chain import CHAIN, DEVICE, Log, Watch, World, configuration, walk
 from tests.support.pi_machine import CACHE, configure
-from tests.support.secured_broker import secured_broker
+from tests.support.secured_broker import Fleet, free_pair, init, tls
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="file systems are made by root")
 
@@ -19,19 +22,34 @@ def test_from_power_on_to_an_answer_of_the_microcontroller(
     base: Base, disk: Path, models: dict[str, Path]
 ) -> None:
     log = Log(CACHE / "chain.log")
-    with secured_broker(HOST, DEVICE) as broker:
+    with secured() as broker:
         text = configuration(f"mqtts://{HOST}:{broker.port}", secured=True)
+        own = broker.root / "devices" / DEVICE
+        credentials = {path.name: path for path in own.iterdir()}
         with Machine(base, disk, restores=True) as pi:
             pi.wait_until_up()
             log.note("restored", "a machine with the package on it")
-            configure(pi, models | broker.credentials(), text)
+            configure(pi, models | credentials, text)
             pi.shut_down()
             log.note("configured", "and shut down")
-        with (
-            Watch(broker.port + 1, broker.prepare) as watch,
-            Machine(base, disk) as pi,
-        ):
+        operator = tls(broker.root / "operators/admin")
+        with Watch(broker.operators_port, operator) as watch, Machine(base, disk) as pi:
             walk(World(pi, watch), CHAIN, log)
+
+
+@contextmanager
+def secured() -> Iterator[Fleet]:
+    """A broker whose certificate is good for the address that the guest knows."""
+    with tempfile.TemporaryDirectory() as parent:
+        Path(parent).chmod(0o755)  # a broker started by root gives up root and must get there
+        root, port = Path(parent) / "fleet", free_pair()
+        words = ["--host", HOST, "--host", "127.0.0.1", "--device", DEVICE, "--port", str(port)]
+        assert init(root, *words) == 0
+        fleet = Fleet(root, port)
+        try:
+            yield fleet
+        finally:
+            fleet.process.stop()
 
 
 def test_the_same_disk_boots_from_the_card_of_a_raspberry(base: Base, tmp_path: Path) -> None:

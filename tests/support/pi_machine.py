@@ -48,7 +48,7 @@ def package() -> Path:
     digest.update((ROOT / "pyproject.toml").read_bytes())
     kept = CACHE / f"package-{digest.hexdigest()[:12]}.deb"
     if not kept.exists():
-        made = build(SUITE, ARCHITECTURE, wheel, PACKAGES, CACHE / "making")
+        made = build(SUITE, ARCHITECTURE, wheel, PACKAGES, CACHE / "making", compression="none")
         made.rename(kept)
     return kept
 

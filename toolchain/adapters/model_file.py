@@ -18,8 +18,10 @@ def load(path: Path) -> bytes:
         # Opening a FIFO or a terminal would otherwise wait for somebody to write.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(descriptor, "rb") as file:
-            _check_kind(path, os.fstat(descriptor))
-            return file.read(MAX_FILE_BYTES + 1)
+            status = os.fstat(descriptor)
+            _check_kind(path, status)
+            # No more than that is asked for: room for all of it is taken before it is read.
+            return file.read(status.st_size)
     except ModelRefused:
         raise
     except FileNotFoundError:
