@@ -3,7 +3,7 @@
 set -eu
 wanted="mosquitto alsa-utils gcc libc6-dev python3-venv python3-dev
     gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm qemu-utils qemu-user-static
-    e2fsprogs kmod mmdebstrap systemd"
+    e2fsprogs kmod cpio mmdebstrap systemd"
 # Node may be there from elsewhere, in a version of its own that brings npm.
 command -v node >/dev/null || wanted="$wanted nodejs"
 command -v npm >/dev/null || wanted="$wanted npm"
