@@ -22,8 +22,8 @@ from deploy.emulator.machine import HOST, Machine
 from deploy.package.commands import run
 from tests.support.agents import LABELS
 from tests.support.mqtt_ear import Key, MqttEar
-from tests.support.pi_chain import DEVICE, PATIENCE_S, Watch, toml
-from tests.support.pi_machine import MODELS, configure
+from tests.support.pi_chain import DEVICE, PATIENCE_S, Log, Watch, toml
+from tests.support.pi_machine import CACHE, MODELS, configure
 
 PIPELINE = "digits"
 RATE_HZ = 20.0
@@ -64,6 +64,7 @@ def cut_again_and_again(
 ) -> Outcome:
     """Boot, serve, cut, look at the disk; and once more at the end, to hear what was kept."""
     rng, ear, outcome = random.Random(seed), MqttEar(), Outcome()
+    log = Log(CACHE / "power.log")
     with (
         private_broker.start(engine="mosquitto") as broker,
         TcpProxy(broker.address.port, overhear=ear.hear) as cable,
@@ -86,7 +87,10 @@ def cut_again_and_again(
             cable.cut()
             cable.allow(True)
             outcome.cuts += 1
-            stored |= _inspect(disk, folder / f"cut-{outcome.cuts}", outcome)
+            waiting = _inspect(disk, folder / f"cut-{outcome.cuts}", outcome)
+            stored |= waiting
+            words = f"{len(ear.acknowledged)} acknowledged, {len(waiting)} waited on the disk"
+            log.note(f"cut {outcome.cuts}", words)
         last = instance(watch)
         with Machine(base, disk):
             outcome.boots_s.append(serves(watch, last))
