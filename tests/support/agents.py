@@ -44,7 +44,7 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> recipe.Recipe:
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1):
-        return recipe.prepare(scikit.load(), ["all"], lambda _: None)
+        return recipe.prepare(scikit.load(), ["all"])
 
 
 @pytest.fixture
