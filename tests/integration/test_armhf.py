@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 import selvedge
-from broker.demo.recipe import Recipe
 from deploy.package import debian_archive, wasm3
 from deploy.package.commands import run
 from deploy.package.targets import SUITES, Architecture
 from deploy.package.wheels import ROOT, own_wheel
+from tests.support.agents import TrainedDigits
 
 EMULATOR = "qemu-arm-static"
 SUITE = SUITES["bookworm"]
@@ -84,7 +84,7 @@ def test_it_is_another_machine(armhf: Armhf) -> None:
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_outputs_are_those_of_this_machine(
-    armhf: Armhf, digits: Recipe, tmp_path: Path, runtime: str
+    armhf: Armhf, digits: TrainedDigits, tmp_path: Path, runtime: str
 ) -> None:
     model = tmp_path / "digits.tflite"
     model.write_bytes(digits.model)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +30,8 @@ from broker.contract.topics import (
     StatusChannel,
     Topics,
 )
-from broker.demo import recipe
 from tests.support.brokers import TestClient, eventually
+from toolchain.digits import Digits, quantize, split, train
 from toolchain.digits.adapters import scikit
 
 TOPICS = Topics()
@@ -38,17 +39,27 @@ LABELS = [str(digit) for digit in range(10)]
 PATIENCE_S = 15.0
 
 
+@dataclass(frozen=True)
+class TrainedDigits:
+    """A good int8 model of digits, and what to ask it."""
+
+    model: bytes
+    held_out: Digits
+
+
 @pytest.fixture(scope="session")
-def digits(tmp_path_factory: pytest.TempPathFactory) -> recipe.Recipe:
-    """The demo's model and its held-out digits, trained once for all tests of a run."""
+def digits() -> TrainedDigits:
+    """A model and digits that it never saw, trained once for all tests of a run."""
     from threadpoolctl import threadpool_limits
 
+    rng = np.random.default_rng(7)
     with threadpool_limits(1):
-        return recipe.prepare(scikit.load(), ["all"])
+        known, held_out = split(scikit.load(), rng)
+        return TrainedDigits(quantize(train(known, rng), known.images), held_out)
 
 
 @pytest.fixture
-def bench(digits: recipe.Recipe, tmp_path: Path) -> "Bench":
+def bench(digits: TrainedDigits, tmp_path: Path) -> "Bench":
     """A folder with the model and its inputs, from which configurations are made."""
     return Bench(digits, tmp_path)
 
@@ -56,13 +67,13 @@ def bench(digits: recipe.Recipe, tmp_path: Path) -> "Bench":
 class Bench:
     """Files that agents under test read."""
 
-    def __init__(self, digits: recipe.Recipe, folder: Path) -> None:
+    def __init__(self, digits: TrainedDigits, folder: Path) -> None:
         self.folder = folder
-        self.labels = digits.shares["all"].labels.tolist()
+        self.labels = digits.held_out.labels.tolist()
         self.model = folder / "digits.tflite"
         self.model.write_bytes(digits.model)
         self.images = folder / "images.npy"
-        np.save(self.images, digits.shares["all"].images)
+        np.save(self.images, digits.held_out.images)
 
     def pipeline(self, **changes: Any) -> dict[str, Any]:
         """The configuration of a pipeline that classifies digits, with changes at its top."""

@@ -8,14 +8,13 @@ from pathlib import Path
 import pytest
 
 import selvedge
-from broker.demo.recipe import Recipe
 from deploy.emulator import image, installation
 from deploy.emulator.image import Base
 from deploy.emulator.machine import Machine
 from deploy.package.archive import build
 from deploy.package.targets import ARCHITECTURES, SUITES
 from deploy.package.wheels import ROOT, own_wheel
-from tests.support.agents import Bench
+from tests.support.agents import Bench, TrainedDigits
 
 SUITE, ARCHITECTURE = SUITES["bookworm"], ARCHITECTURES["arm64"]
 CACHE = ROOT / ".cache/emulator"
@@ -60,7 +59,7 @@ def disk(installed: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def models(digits: Recipe, tmp_path: Path) -> dict[str, Path]:
+def models(digits: TrainedDigits, tmp_path: Path) -> dict[str, Path]:
     """The demo's model as TFLite and as WebAssembly, and its images."""
     bench = Bench(digits, tmp_path)
     module = tmp_path / "digits.wasm"

@@ -14,15 +14,16 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from broker.demo import recipe
 from deploy.guest import root_filesystem
 from deploy.guest.copies import copied
 from deploy.guest.namespace import NamespaceMachine, running
 from deploy.package.archive import build
 from deploy.package.targets import ARCHITECTURES, SUITES
 from deploy.package.wheels import ROOT, download, own_wheel
+from tests.support.agents import LABELS, TrainedDigits
 
 CACHE = ROOT / ".cache"
 ARCHITECTURE = ARCHITECTURES["amd64"]
@@ -31,6 +32,15 @@ AGENT = "selvedge-agent.service"
 PORT = 8883
 RUNTIMES = ("tflite", "wasm3", "wasmtime")
 DROP_INS = f"etc/systemd/system/{AGENT}.d"
+RATE_HZ = 25
+PIPELINE = """
+[pipelines.digits-{name}]
+model = "/srv/models/digits.{suffix}"
+runtime = "{name}"
+source = {{ kind = "replay", path = "/srv/models/digits.npy", rate_hz = {rate}, loop = true }}
+preprocess = {{ kind = "image" }}
+postprocess = {{ kind = "classify", labels = {labels}, threshold = 0.5 }}
+"""
 CREDENTIALS = "$CREDENTIALS_DIRECTORY/mqtt_"
 OPEN_CREDENTIALS = "/srv/credentials/"
 """Where they are on kernels that lack what systemd hands credentials over with."""
@@ -41,7 +51,7 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="namespaces and packag
 class Workshop:
     """What all machines of a run are made of, each made when it is first asked for."""
 
-    def __init__(self, digits: recipe.Recipe, folder: Path, life: ExitStack) -> None:
+    def __init__(self, digits: TrainedDigits, folder: Path, life: ExitStack) -> None:
         self._digits = digits
         self._folder = folder
         self._life = life
@@ -101,8 +111,7 @@ class Workshop:
             (srv / "credentials" / path.name).chmod(0o644)
         (srv / "models").mkdir()
         (srv / "models/digits.tflite").write_bytes(self._digits.model)
-        share = self._digits.shares["all"]
-        (srv / "models/digits.npy").write_bytes(recipe.images_file(share))
+        np.save(srv / "models/digits.npy", self._digits.held_out.images)
         told = machine.run(
             "selvedge", "convert", "/srv/models/digits.tflite", "/srv/models/digits.wasm"
         )
@@ -114,7 +123,7 @@ class Workshop:
 
 
 @pytest.fixture(scope="session")
-def workshop(digits: recipe.Recipe, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workshop]:
+def workshop(digits: TrainedDigits, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workshop]:
     """What the machines of this run are made of."""
     with ExitStack() as life:
         yield Workshop(digits, tmp_path_factory.mktemp("workshop"), life)
@@ -160,11 +169,14 @@ def hands_over_credentials(machine: NamespaceMachine) -> bool:
 def configuration(hands_over: bool) -> str:
     """What an agent in such a machine runs: the same digits under each runtime."""
     credentials = CREDENTIALS if hands_over else OPEN_CREDENTIALS
-    models = {
-        name: f"/srv/models/digits.{'tflite' if name == 'tflite' else 'wasm'}" for name in RUNTIMES
-    }
+    pipelines = "".join(
+        PIPELINE.format(
+            name=name, suffix="tflite" if name == "tflite" else "wasm", labels=LABELS, rate=RATE_HZ
+        )
+        for name in RUNTIMES
+    )
     return (
-        recipe.config_toml(models, "/srv/models/digits.npy")
+        pipelines
         + f"""
 [broker]
 url = "mqtts://localhost:{PORT}"
@@ -177,11 +189,11 @@ key = "{credentials}client.key"
 
 def hear(machine: NamespaceMachine, *runtimes: str) -> list[dict[str, Any]]:
     """Results, at least a second's worth of each of these runtimes."""
-    pipelines = [recipe.pipeline_of(name) for name in runtimes]
+    pipelines = [f"digits-{name}" for name in runtimes]
     operator = "/etc/selvedge/broker/operators/ear"
     heard = machine.run(
         *("/opt/selvedge/bin/python3", "/root/ear.py"),
-        *(operator, str(PORT + 1), str(int(recipe.RATE_HZ)), *pipelines),
+        *(operator, str(PORT + 1), str(RATE_HZ), *pipelines),
         timeout_s=120,
     )
     assert heard.returncode == 0, heard.stderr + journal(machine)
