@@ -76,7 +76,7 @@ def test_a_head_behind_its_backbone_gives_what_both_gave_apart():
     assert names == [*kept, "FULLY_CONNECTED", "FULLY_CONNECTED", "SOFTMAX"]
 
 
-@pytest.mark.parametrize("exponent", [-30, -6, 6, 11])
+@pytest.mark.parametrize("exponent", [-30, -6, 3, 7])
 def test_parameters_of_any_size_make_a_model_that_loads(exponent):
     """XNNPACK takes factors in a certain range only; a network may have learned anything."""
     learned = parameters(FEATURES, 4)
