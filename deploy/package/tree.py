@@ -1,5 +1,6 @@
 """What lies where on a device."""
 
+import gzip
 import shutil
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from deploy.package.targets import Architecture, Suite
 
 DEPLOY = Path(__file__).resolve().parents[1]
 HOME = "opt/selvedge"
+DOC = "usr/share/doc/selvedge"
 SCRIPT = """\
 #!/opt/selvedge/bin/python3 -P
 import sys
@@ -20,6 +22,9 @@ CONFIGURATION = ("/etc/selvedge/agent.toml",)
 """Files that an upgrade asks about when the administrator has changed them."""
 NOT_WANTED = ("bin", "include", "share")
 """Scripts and pages of other people's wheels."""
+
+ENGINES = "agent/runtime/engines/libselvedge-*.so"
+"""Of ours, one for each kind of machine."""
 
 TESTS = "numpy/**/tests"
 """A tenth of all bytes; nothing of numpy imports them."""
@@ -35,7 +40,7 @@ def build(root: Path, suite: Suite, architecture: Architecture, wheel: Path, cac
     site.mkdir(parents=True)
     wheels.install(suite, architecture, wheel, site)
     wasm3.install(suite, architecture, site, cache)
-    _leave_out(site)
+    _leave_out(site, architecture)
     _write_venv(root / HOME, suite)
     link = root / "usr/bin/selvedge"
     link.parent.mkdir(parents=True)
@@ -47,11 +52,16 @@ def build(root: Path, suite: Suite, architecture: Architecture, wheel: Path, cac
     credentials.mkdir(mode=0o700)
     _write(root / "usr/share/man/man1/selvedge.1.gz", man.compressed())
     _write(root / "usr/share/bash-completion/completions/selvedge", completion.script().encode())
-    _write(root / "usr/share/doc/selvedge/copyright", (DEPLOY.parent / "LICENSE").read_bytes())
+    _copy(DEPLOY / "debian", root / DOC, "copyright")
+    changes = (DEPLOY.parent / "CHANGELOG.md").read_bytes()
+    _write(root / DOC / "changelog.gz", gzip.compress(changes, 9, mtime=0))
 
 
-def _leave_out(site: Path) -> None:
+def _leave_out(site: Path, architecture: Architecture) -> None:
     """Take away what nobody runs, and what names the interpreter and folders of the builder."""
+    for engine in site.glob(ENGINES):
+        if not engine.stem.endswith(f"-{architecture.machine}"):
+            engine.unlink()
     for folder in [*(site / name for name in NOT_WANTED), *site.glob(TESTS)]:
         shutil.rmtree(folder, ignore_errors=True)
     for about in site.glob("*.dist-info"):

@@ -39,6 +39,7 @@ def install(suite: Suite, architecture: Architecture, site: Path, cache: Path) -
             *(sys.executable, "-m", "ziglang", "cc"),
             *("-target", f"{architecture.zig}.2.{suite.glibc_minor}", *FLAGS),
             *(f"-I{place}" for place in places),
+            f"-fmacro-prefix-map={sources}=.",  # its messages name its sources
             *map(str, sorted((sources / "wasm3").glob("*.c"))),
             str(sources / "m3module.c"),
             *("-lm", "-Wl,--strip-all", "-o", str(site / f"wasm3.{tag}.so")),

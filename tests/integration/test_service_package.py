@@ -13,6 +13,7 @@ from deploy.package.control import package_version
 from deploy.package.targets import SUITES, Suite
 from deploy.package.wheels import ROOT
 from tests.support.service_machine import (
+    AGENT,
     RUNTIMES,
     Workshop,
     eventually,
@@ -68,6 +69,11 @@ def test_what_lies_where(machine: NamespaceMachine, suite: Suite) -> None:
     tag = f"cpython-{suite.python.replace('.', '')}"
     for name in ("agent/__pycache__/app", "paho/mqtt/__pycache__/client"):
         assert (site / f"{name}.{tag}.pyc").exists()
+    (engine,) = (site / "agent/runtime/engines").glob("*.so")
+    assert engine.name == "libselvedge-x86_64.so"
+    assert {path.name for path in (machine.root / "usr/share/doc/selvedge").iterdir()} == {
+        *("changelog.gz", "copyright")
+    }
     assert (machine.root / "lib/udev/rules.d/60-selvedge.rules").exists()
     assert (machine.root / "etc/selvedge/credentials").stat().st_mode & 0o777 == 0o700
     assert machine.run("dpkg", "--verify", "selvedge").stdout.split() == [
@@ -83,6 +89,17 @@ def test_the_script_for_systems_without_apt_leaves_it_alone(machine: NamespaceMa
         assert "the package selvedge is installed" in refused.stderr
     assert (machine.root / "opt/selvedge").is_dir()
     (machine.root / "root/install.sh").unlink()
+
+
+def test_an_upgrade_leaves_a_service_off_that_was_switched_off(machine: NamespaceMachine) -> None:
+    script = ("sh", "/var/lib/dpkg/info/selvedge.postinst", "configure", "0.0.1")
+    machine.run("systemctl", "disable", "--now", AGENT)
+    assert machine.run(*script, timeout_s=300).returncode == 0
+    machine.run("systemctl", "daemon-reload")
+    assert of_unit(machine, "ActiveState") == "inactive"
+    machine.run("systemctl", "enable", AGENT)
+    assert machine.run(*script, timeout_s=300).returncode == 0
+    assert is_active(machine), journal(machine)
 
 
 def test_it_is_upgraded_not_downgraded_removed_and_purged(
