@@ -63,7 +63,9 @@ def running(root: Path) -> Iterator[NamespaceMachine]:
     for each in groups:
         each.mkdir(exist_ok=True)
     joins = [f"echo $$ >{each}/cgroup.procs" for each in groups[1:]]
-    script = "; ".join([*joins, f"exec unshare {' '.join(NAMESPACES)} sh {INNER}"])
+    # Whoever dies takes those below along: this process, unshare, and the systemd in there.
+    words = ["exec setpriv --pdeathsig KILL unshare --kill-child", *NAMESPACES, f"sh {INNER}"]
+    script = "; ".join([*joins, " ".join(words)])
     outer = subprocess.Popen(
         ["sh", "-c", script],
         env=os.environ | {"ROOT": str(root)},
