@@ -1,12 +1,12 @@
 """A broker whose certificate is of a time to come, as every one is to a Pi that starts in 1970."""
 
 import shutil
+import signal
 import socket
 import ssl
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,42 +16,58 @@ from agent.adapters.machine import clock_is_synced
 from agent.adapters.mqtt_link import CERT_NOT_YET_VALID
 from broker.adapters import authority
 from tests.support.agents import Bench, Fleet, RunningAgent
+from tests.support.brokers import eventually
 
-WAIT = timedelta(seconds=6)
 PIPELINE = "digits"
+DAY = timedelta(days=1)
 
 
-@contextmanager
-def broker(folder: Path, begins: datetime) -> Iterator[tuple[int, int]]:
-    """A mosquitto with an authority of its own; its ports with TLS and without."""
-    valid = authority.Validity(begins, timedelta(0))
-    key = authority.new_key()
-    past = authority.Validity(datetime.now(UTC), timedelta(days=1))
-    ours = authority.Authority(key, authority.authority_certificate(key, "test", past))
-    server_key = authority.new_key()
-    server = authority.server_certificate(ours, server_key, ["localhost", "127.0.0.1"], valid)
-    (folder / "ca.crt").write_bytes(authority.certificate_bytes(ours.certificate))
-    (folder / "server.crt").write_bytes(authority.certificate_bytes(server))
-    (folder / "server.key").write_bytes(authority.key_bytes(server_key))
-    ports = free_port(), free_port()
-    (folder / "mosquitto.conf").write_text(
-        f"user root\nallow_anonymous true\nlistener {ports[0]} 127.0.0.1\n"
-        f"certfile {folder}/server.crt\nkeyfile {folder}/server.key\n"
-        f"listener {ports[1]} 127.0.0.1\n"
-    )
-    program = shutil.which("mosquitto", path="/usr/sbin:/usr/bin:/usr/local/sbin")
-    assert program is not None, "apt install mosquitto"
-    process = subprocess.Popen([program, "-c", str(folder / "mosquitto.conf")])
-    try:
-        for _ in range(500):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", ports[1])) == 0:
-                    break
-            time.sleep(0.02)
-        yield ports
-    finally:
-        process.terminate()
-        process.wait()
+class Mosquitto:
+    """With an authority of its own, a port with TLS and one without."""
+
+    def __init__(self, folder: Path) -> None:
+        self.ca = folder / "ca.crt"
+        self._folder = folder
+        key = authority.new_key()
+        past = authority.Validity(datetime.now(UTC), DAY)
+        self._authority = authority.Authority(key, authority.authority_certificate(key, "t", past))
+        self.ca.write_bytes(authority.certificate_bytes(self._authority.certificate))
+        self._key = authority.new_key()
+        (folder / "server.key").write_bytes(authority.key_bytes(self._key))
+        self._certify(datetime.now(UTC) + DAY)
+        self.port, self.open_port = free_port(), free_port()
+        (folder / "mosquitto.conf").write_text(
+            f"user root\nallow_anonymous true\nlistener {self.port} 127.0.0.1\n"
+            f"certfile {folder}/server.crt\nkeyfile {folder}/server.key\n"
+            f"listener {self.open_port} 127.0.0.1\n"
+        )
+        program = shutil.which("mosquitto", path="/usr/sbin:/usr/bin:/usr/local/sbin")
+        assert program is not None, "apt install mosquitto"
+        self.process = subprocess.Popen([program, "-c", str(folder / "mosquitto.conf")])
+        assert eventually(self._listens, 30)
+
+    def begin(self, moment: datetime) -> None:
+        """From now on show a certificate that is valid from a moment on."""
+        self._certify(moment)
+        self.process.send_signal(signal.SIGHUP)
+
+    def _certify(self, begins: datetime) -> None:
+        valid = authority.Validity(begins, timedelta(0))
+        made = authority.server_certificate(self._authority, self._key, ["127.0.0.1"], valid)
+        (self._folder / "server.crt").write_bytes(authority.certificate_bytes(made))
+
+    def _listens(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.open_port)) == 0
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Mosquitto]:
+    """A mosquitto whose certificate is valid from tomorrow on."""
+    started = Mosquitto(tmp_path)
+    yield started
+    started.process.terminate()
+    started.process.wait()
 
 
 def free_port() -> int:
@@ -61,29 +77,37 @@ def free_port() -> int:
 
 
 def test_it_is_waited_out_and_what_was_computed_meanwhile_arrives(
-    bench: Bench, tmp_path: Path
+    bench: Bench, broker: Mosquitto
 ) -> None:
-    begins = datetime.now(UTC) + WAIT
-    with broker(tmp_path, begins) as (port, open_port), Fleet(open_port) as fleet:
-        link = {"url": f"mqtts://127.0.0.1:{port}", "ca": str(tmp_path / "ca.crt")}
-        config = bench.config({PIPELINE: bench.pipeline()}, broker=link)
-        with RunningAgent(config, port, **{"broker.url": link["url"]}) as agent:
-            fleet.wait(lambda: fleet.count(PIPELINE) > 50, 60)
-            assert agent.process.poll() is None
-            words = agent.output()
-        assert "certificate refused: certificate is not yet valid; waiting for the clock" in words
-    first, *_, last = fleet.results["dev-1", PIPELINE]
+    url = f"mqtts://127.0.0.1:{broker.port}"
+    config = bench.config({PIPELINE: bench.pipeline()}, broker={"url": url, "ca": str(broker.ca)})
+    options = {"broker.url": url}
+    with (
+        Fleet(broker.open_port) as fleet,
+        RunningAgent(config, broker.port, **options) as agent,
+    ):
+        for words in ("is not yet valid; waiting for the clock", f"pipeline {PIPELINE}: serves"):
+            assert eventually(lambda words=words: words in agent.output(), 60), agent.output()
+        begins = datetime.now(UTC) + timedelta(seconds=3)
+        broker.begin(begins)
+        fleet.wait(lambda: fleet.count(PIPELINE) > 200, 60)
+        assert agent.process.poll() is None
+        first, *_, last = fleet.results["dev-1", PIPELINE]
     assert first.late
-    assert first.time_ms < begins.timestamp() * 1000 - 500  # it was there before the broker was
+    assert first.time_ms < begins.timestamp() * 1000  # it was there before the broker was
     # The monotonic clock and the other go alike: whoever knows one later can tell the other.
     assert abs((last.time_ms - first.time_ms) - (last.monotonic_ms - first.monotonic_ms)) < 50
     assert {result.time_synced for result in (first, last)} == {clock_is_synced()}
 
 
-def test_no_certificate_is_taken_before_its_time(tmp_path: Path) -> None:
-    with broker(tmp_path, datetime.now(UTC) + timedelta(days=1)) as (port, _):
-        context = ssl.create_default_context(cafile=str(tmp_path / "ca.crt"))
-        plain = socket.create_connection(("127.0.0.1", port))
-        with plain, pytest.raises(ssl.SSLCertVerificationError) as refusal:
-            context.wrap_socket(plain, server_hostname="127.0.0.1")
+def test_no_certificate_is_taken_before_its_time(broker: Mosquitto) -> None:
+    context = ssl.create_default_context(cafile=str(broker.ca))
+    plain = socket.create_connection(("127.0.0.1", broker.port))
+    with plain, pytest.raises(ssl.SSLCertVerificationError) as refusal:
+        context.wrap_socket(plain, server_hostname="127.0.0.1")
     assert refusal.value.verify_code == CERT_NOT_YET_VALID
+    broker.begin(datetime.now(UTC) + timedelta(seconds=1))
+    time.sleep(1.5)
+    plain = socket.create_connection(("127.0.0.1", broker.port))
+    with plain, context.wrap_socket(plain, server_hostname="127.0.0.1") as secured:
+        assert secured.version() in ("TLSv1.2", "TLSv1.3")

@@ -24,7 +24,8 @@ pytestmark = needs_root
 def test_the_time_before_the_clock_was_set_is_told(machine: NamespaceMachine) -> None:
     settings = own_clock(machine, 86_400 - int(time.time()))
     drop_in(machine, "clock", f"[Service]\nEnvironment={' '.join(settings)}\n")
-    assert eventually(lambda: "waiting for the clock" in journal(machine), 30), journal(machine)
+    said = ("waiting for the clock", *(f"digits-{name}: serves" for name in RUNTIMES))
+    assert eventually(lambda: all(each in journal(machine) for each in said), 60), journal(machine)
     with ThreadPoolExecutor(1) as pool:
         heard = pool.submit(hear, machine, *RUNTIMES)
         assert eventually(lambda: machine.run("test", "-e", "/run/ear").returncode == 0, 30)
