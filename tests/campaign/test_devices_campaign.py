@@ -15,7 +15,7 @@ def test_rounds_close_at_quorum_though_devices_die(seed, tmp_path):
         aggregator = Process(running.url, tmp_path / "aggregator")
         try:
             aggregator.wait_until_up()
-            played = play(running.address.port, tmp_path, ROUNDS, KILLS, seed)
+            played = play(running.address.port, tmp_path, ROUNDS, KILLS, seed, deadline_s=20)
         finally:
             assert aggregator.stop() == 0
     updates = [report.updates for report in played.status.history]

@@ -14,7 +14,7 @@ def test_rounds_close_though_devices_die(mosquitto: RunningBroker, tmp_path: Pat
     aggregator = Process(mosquitto.url, tmp_path / "aggregator")
     try:
         aggregator.wait_until_up()
-        played = play(mosquitto.address.port, tmp_path, ROUNDS, KILLS, seed=1)
+        played = play(mosquitto.address.port, tmp_path, ROUNDS, KILLS, seed=1, deadline_s=8)
     finally:
         assert aggregator.stop() == 0
     assert played.status.state == "done"
