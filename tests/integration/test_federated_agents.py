@@ -38,7 +38,7 @@ SLOW = {"epochs": 1000, "batch": 1, "learning_rate": 1e-4, "max_steps": 10**7}
 NOISY = {"mode": "local", "clip_norm": 5.0, "noise_multiplier": 0.01}
 """With noise of its own, every update of a device is another one."""
 
-PATIENCE_S = 120.0
+PATIENCE_S = 180.0
 
 
 def learner(folder: Path, place: int, **learning: Any) -> Learner:
@@ -254,7 +254,8 @@ def test_one_device_serves_two_jobs_in_turn(
 
         watch.wait(both_are_done, PATIENCE_S)
         assert most == 1
-        assert watch.by_job["one"].judged.accuracy > 0.8, "features tell digits apart"
+        judged = watch.by_job["one"].judged
+        assert judged.loss < judged.baseline_loss - 0.1, "features tell digits apart"
         assert agent.stop() == 0
         metrics = watch.metrics["pi-0"][-1].learning
         assert (metrics.updates, metrics.failures) == (4, 0), agent.output()
