@@ -51,10 +51,6 @@ class Learners:
             self._release(process, descriptor)
             self._handle(LearnerEnded(token, report, reason))
 
-    def pids(self) -> dict[int, int]:
-        """The process of each."""
-        return {token: process.pid for token, (process, _) in self._running.items()}
-
     def release(self) -> None:
         """End all of them."""
         for found in self._running.values():

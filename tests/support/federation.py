@@ -164,10 +164,6 @@ class Watch(Fleet):
         self._retain(JobSpecChannel(spec.id), made.payload)
         return spec
 
-    def withdraw(self, job: str) -> None:
-        """Clear a job's document."""
-        self._retain(JobSpecChannel(job), b"")
-
     def blob(self, ref: BlobRef) -> bytes:
         """A file, from its chunks."""
         return b"".join(self.blobs[ref.sha256, chunk] for chunk in range(ref.chunks))
