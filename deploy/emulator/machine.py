@@ -54,6 +54,8 @@ class Machine:
     """
 
     def __init__(self, base: Base, disk: Path, *, restores: bool = False) -> None:
+        if shutil.which(PROGRAM) is None:
+            raise EmulatorError(f"{PROGRAM} is not installed: apt install qemu-system-arm")
         self._folder = tempfile.TemporaryDirectory(prefix="pi-")
         folder = Path(self._folder.name)
         self.console = folder / "console"
@@ -64,14 +66,13 @@ class Machine:
         if restores:
             words += ["-loadvm", SAVED]
         self._log = (folder / "qemu").open("w+b")
-        try:
-            self._process = subprocess.Popen(
-                words, stdin=subprocess.DEVNULL, stdout=self._log, stderr=subprocess.STDOUT
-            )
-        except FileNotFoundError:
-            raise EmulatorError(
-                f"{PROGRAM} is not installed: apt install qemu-system-arm"
-            ) from None
+        self._process = subprocess.Popen(
+            # It shall not outlive whoever started it, even if that is killed.
+            ["setpriv", "--pdeathsig", "KILL", *words],
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+        )
         self.pid = self._process.pid
         try:
             self.monitor = Monitor(folder / "monitor")

@@ -9,7 +9,7 @@ from typing import Any
 
 from deploy.emulator.errors import EmulatorError
 
-CONNECT_S = 20.0
+CONNECT_S = 60.0
 ANSWER_S = 120.0
 
 
