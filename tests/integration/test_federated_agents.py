@@ -105,7 +105,7 @@ def test_agents_that_are_killed_go_on_in_the_same_round(
         devices = [learner(tmp_path, place) for place in range(3)]
         agents = [stack.enter_context(one.start(port)) for one in devices]
         slow = job(rounds=2, slice_parameters=1, privacy=NOISY, evaluation={})
-        watch.start_job(slow | {"local": {"epochs": 60, "batch": 2, "learning_rate": 0.01}})
+        watch.start_job(slow | {"local": {"epochs": 300, "batch": 2, "learning_rate": 0.01}})
         watch.wait(lambda: watch.stands("pi-1", "training"), PATIENCE_S)
         agents[1].kill()
         assert not watch.sent("pi-1", 1)
@@ -176,7 +176,7 @@ def test_a_download_goes_on_after_a_kill(mosquitto: RunningBroker, tmp_path: Pat
             watch.wait(whole.exists, PATIENCE_S)
             assert whole.read_bytes() == data
             # A file that is no model: the learner says so, to the log only.
-            watch.wait(lambda: watch.learning("pi-0").reason == UNTOLD, PATIENCE_S)
+            watch.wait(lambda: watch.why("pi-0") == UNTOLD, PATIENCE_S)
             assert "backbone" in again.output() or "model" in again.output()
             watch.wait(lambda: watch.metrics["pi-0"][-1].learning.failures > 0, PATIENCE_S)
             told = watch.metrics["pi-0"][-1]
@@ -211,9 +211,7 @@ def test_forgetting_ends_a_learner_and_its_update(mosquitto: RunningBroker, tmp_
         store = SqliteSamples(tmp_path / "state-pi-0" / SAMPLES_FILE)
         assert store.load("digits") == []
         store.close()
-        watch.wait(
-            lambda: watch.learning("pi-0").reason == "has fewer than 10 examples", PATIENCE_S
-        )
+        watch.wait(lambda: watch.why("pi-0") == "has fewer than 10 examples", PATIENCE_S)
         assert not children(agent)
         assert not watch.slices
         assert not any((tmp_path / "state-pi-0" / "jobs").rglob("*/*/*"))

@@ -189,6 +189,11 @@ class Watch(Fleet):
         status = self.status(device)
         return (status.learning or {}).get(job) if status else None
 
+    def why(self, device: str, job: str = "digits") -> str | None:
+        """The reason that a device gives for where it stands."""
+        told = self.learning(device, job)
+        return told.reason if told is not None else None
+
     def stands(self, device: str, *states: str, job: str = "digits") -> bool:
         """Whether a device says that it stands in one of these states."""
         told = self.learning(device, job)
