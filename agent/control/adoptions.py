@@ -28,6 +28,9 @@ from broker.contract.messages import decode
 from broker.contract.shape.constraints import shorten
 from broker.contract.topics import Topics
 
+RETRY_MS = 3_600_000
+"""What was put off is tried again so often, beside every time that it is offered anew."""
+
 MAX_OFFERS = 256
 """Jobs whose last word is remembered, for a pipeline that is configured later."""
 
@@ -42,6 +45,7 @@ class Adoptions:
         self._offers: dict[str, Release] = {}
         self._begun: list[tuple[Adopter, list[words.Effect]]] = []
         self._probation = Probation()
+        self._retry_due_ms = 0
         self._linked = self._subscribed = self._left = False
 
     def serving(self, wanted: dict[str, PipelineConfig]) -> dict[str, PipelineConfig]:
@@ -92,8 +96,7 @@ class Adoptions:
             case Installed(name, _, _, _) if name in self._adopters:
                 actions = self._adopters[name].installed(event, now)
             case Tick():
-                for adopter in self._adopters.values():
-                    actions += adopter.event(words.Due(), now)
+                actions = self._tick(now)
         if actions or isinstance(event, Tick):
             self._show()
         return actions
@@ -110,6 +113,7 @@ class Adoptions:
             return []
         release = Release(outcome.job, outcome.release, outcome.manifest)
         self._offers[outcome.job] = release
+        self._retry_due_ms = now.monotonic_ms + RETRY_MS
         while len(self._offers) > MAX_OFFERS:
             del self._offers[next(iter(self._offers))]
         actions = self._offer(release, now)
@@ -118,7 +122,8 @@ class Adoptions:
 
     def due_ms(self) -> int | None:
         """When a Tick has something to do."""
-        dues = (adopter.installation.due_ms for adopter in self._adopters.values())
+        dues = [adopter.installation.due_ms for adopter in self._adopters.values()]
+        dues += [self._retry_due_ms] if self._offers else []
         return min((due for due in dues if due is not None), default=None)
 
     def roll_back(self, name: object, now: Now) -> list[Action]:
@@ -142,6 +147,16 @@ class Adoptions:
         self._left = True
         for adopter in self._adopters.values():
             adopter.installation.leave()
+
+    def _tick(self, now: Now) -> list[Action]:
+        actions: list[Action] = []
+        for adopter in self._adopters.values():
+            actions += adopter.event(words.Due(), now)
+        if self._offers and now.monotonic_ms >= self._retry_due_ms:
+            self._retry_due_ms = now.monotonic_ms + RETRY_MS
+            for release in list(self._offers.values()):
+                actions += self._offer(release, now)
+        return actions
 
     def _offer(self, release: Release, now: Now) -> list[Action]:
         """Hand a release to the first pipeline that names its job."""

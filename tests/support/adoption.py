@@ -79,13 +79,13 @@ def killed_at_random(
             shipment(number % 2, number).publish(fleet.client)
         seen = fleet.count("digits")
         with RunningAgent(config, port) as agent:
-            fleet.wait(lambda seen=seen: fleet.count("digits") > seen, 40)
+            fleet.wait(lambda seen=seen: fleet.count("digits") > seen, 120)
             time.sleep(chance.uniform(0, LONGEST_LIFE_S))
             agent.kill()
             steps[step_of(agent.state)] += 1
             check_disk(agent.state)
     with RunningAgent(config, port) as agent:
-        fleet.wait(lambda: serves(fleet, number), 60)
+        fleet.wait(lambda: serves(fleet, number), 120)
         assert last_model(fleet) == shipment(number % 2, number).sha256()
         check_disk(agent.state)
     return steps

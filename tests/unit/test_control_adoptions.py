@@ -250,6 +250,23 @@ def test_a_command_takes_a_release_back() -> None:
     assert "there are cam" in rig.last("cmd/rollback/3")["reason"]
 
 
+def test_what_could_not_be_had_is_tried_again_by_itself() -> None:
+    rig = rig_of()
+    rig.models.full = True
+    offer(rig, ONE)
+    assert shipped(rig)["refused"] == "release 1 of digits: no room"
+    rig.models.full = False
+    for _ in range(61):
+        rig.say(Progress("progress", 1, 0, "open"))
+        rig.wait(60_000 // 4)
+    assert rig.installs == []
+    for _ in range(400):
+        rig.say(Progress("progress", 1, 0, "open"))
+        rig.wait(9_000)
+    install(rig, ONE)
+    assert asked_path(rig) == ONE.id
+
+
 def test_only_who_adopts_asks_and_takes() -> None:
     rig = Rig({"pipelines": {"cam": pipeline(learning=LEARNS | {"adopt": False})}})
     rig.serve()
