@@ -91,7 +91,11 @@ PROBLEMS = (
         HEAD,
         LocalSpec(1, 16, 0.1),
         120,
-        {"fedadam": {"server_rate": 0.02}, "fedyogi": {"server_rate": 0.02}},
+        {
+            "fedavgm": {"momentum": 0.5},
+            "fedadam": {"server_rate": 0.02},
+            "fedyogi": {"server_rate": 0.02},
+        },
     ),
     Problem(
         "digits-dirichlet",
