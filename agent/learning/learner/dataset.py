@@ -32,7 +32,7 @@ def real(example: Example) -> Floats:
     """The real values of an example, float32[n]: scale × (stored - zero_point)."""
     stored = np.frombuffer(example.data, np.dtype(example.dtype).newbyteorder("<"))
     if example.scale <= 0:
-        return stored.astype(np.float32)
+        return stored.astype(np.float32, copy=False)
     return (stored.astype(np.float32) - np.float32(example.zero_point)) * np.float32(example.scale)
 
 
