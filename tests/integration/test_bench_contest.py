@@ -27,9 +27,10 @@ def test_real_agents_learn_and_every_byte_is_counted():
     size = 4 * len(given.first)
     assert len(told["accuracy"]) == 4
     assert told["accuracy"][-1] > told["accuracy"][0] + 0.2
-    # Parameters up and down once a round, and little beside them.
-    assert size < told["up_bytes"] < size + 4000
-    assert size < told["down_bytes"] < size + 4000
+    # Parameters up and down once a round; beside them some messages, and metrics while it lasts.
+    spare = 4000 + 300 * max(told["rounds_s"])
+    assert size < told["up_bytes"] < size + spare
+    assert size < told["down_bytes"] < size + spare
     assert "agent.learning.trainer.app" in told["client"]["processes"]
     assert 10 < told["client"]["alone_mb"] <= told["client"]["rss_mb"]
     (ratio,) = beside_flower.ratios([told, told | {"system": "flower"}])
