@@ -25,7 +25,7 @@ from toolchain.convert.convert import Choices, to_module, to_plan
 MODEL = Path(__file__).parents[2] / "shared" / "models" / "vww_96_int8.tflite"
 FRAMES = 64
 ROUNDS = 9
-STEADY = 40
+STEADY = 10
 
 
 class Pipeline:

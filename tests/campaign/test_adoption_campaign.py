@@ -11,7 +11,7 @@ from tests.support.agents import Bench, Fleet
 
 KILLS = 30
 SEEDS = (1, 2, 3)
-STORMS = 3_000
+STORMS = 1_000
 
 
 @pytest.mark.parametrize("seed", SEEDS)
