@@ -14,25 +14,27 @@ Floats = NDArray[np.floating]
 PROBABILITY = Quantization((1 / 256,), (-128,))
 """What int8 softmax gives out under every TFLite runtime."""
 _MAX = 127
+_LEAST = 2.0**-60
+"""Two such scales still have a product, that of a bias, which float32 holds with all its bits."""
 
 
 def activation(values: Floats) -> Quantization:
     """Cover the values seen in calibration, and zero, which must be exact for padding."""
     low, high = min(0.0, float(values.min())), max(0.0, float(values.max()))
-    scale = _float32((high - low) / 255) or 1.0
+    scale = _scale((high - low) / 255)
     return Quantization((scale,), (round(-128 - low / scale),))
 
 
 def per_channel(weights: Floats) -> Quantization:
     """Scale each channel, which is dimension 0, by its own largest weight."""
     largest = np.abs(weights.reshape(len(weights), -1)).max(axis=1)
-    scales = tuple(_float32(one / _MAX) or 1.0 for one in largest.tolist())
+    scales = tuple(_scale(one / _MAX) for one in largest.tolist())
     return Quantization(scales, (0,) * len(scales), axis=0)
 
 
 def per_tensor(weights: Floats) -> Quantization:
     """Scale all weights by the largest one."""
-    return Quantization((_float32(float(np.abs(weights).max()) / _MAX) or 1.0,), (0,))
+    return Quantization((_scale(float(np.abs(weights).max()) / _MAX),), (0,))
 
 
 def bias(inputs: Quantization, weights: Quantization) -> Quantization:
@@ -57,6 +59,10 @@ def to_int32(values: Floats, quantization: Quantization) -> NDArray[np.int32]:
 
 def _column(quantization: Quantization, rank: int) -> NDArray[np.float64]:
     return np.array(quantization.scales).reshape(-1, *(1,) * (rank - 1))
+
+
+def _scale(step: float) -> float:
+    return max(_float32(step), _LEAST) if step else 1.0
 
 
 def _float32(value: float) -> float:

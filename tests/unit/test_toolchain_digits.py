@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from toolchain import quantization
@@ -136,6 +136,8 @@ FLOATS = st.floats(-1e6, 1e6, width=32)
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(FLOATS, min_size=1, max_size=20))
+@example([5.446847130830564e-42])
+@example([-5.446847130830564e-42])
 def test_activations_and_zero_lie_in_the_int8_range(values):
     found = quantization.activation(np.array(values, np.float32))
     (scale,), (zero_point,) = found.scales, found.zero_points
