@@ -58,7 +58,7 @@ def test_an_acknowledgement_during_publish_neither_deadlocks_nor_gets_lost() -> 
     for thread in paho.threads:
         thread.join(timeout=5)
     assert sorted(event.row_id for event in events) == list(range(50))
-    assert not link._rows
+    assert not link._sent
     assert not link._answered
 
 
