@@ -265,7 +265,7 @@ class MqttLink:
             topic = message.topic
         except UnicodeDecodeError:
             topic = ""
-        self._notify(Received(topic, bytes(message.payload)))
+        self._notify(Received(topic, bytes(message.payload), bool(message.retain)))
 
     def _on_publish(
         self, _: mqtt.Client, __: object, mid: int, code: ReasonCode, ___: object

@@ -39,6 +39,12 @@ def _in_pipeline(pipeline: PipelineConfig) -> Iterator[tuple[str, tuple[str, ...
             ("release", "threshold"),
             f"release {post.release:g} must not exceed threshold {post.threshold:g}",
         )
+    if pipeline.samples.outcome is not None and not pipeline.samples.recent:
+        yield (
+            "samples",
+            ("outcome", "recent"),
+            "recent must be above 0: an outcome labels an input that is still held",
+        )
     if pipeline.runtime == "mcu" and pipeline.mcu.deadline_ms >= pipeline.deadline_ms:
         yield (
             "mcu",

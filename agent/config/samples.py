@@ -1,9 +1,29 @@
 """Configuration of the labelled samples that a pipeline keeps on the device to learn from."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
-from broker.contract.shape import Doc, Range
+from agent.config.sources import TOPIC, ShortText
+from broker.contract.shape import Doc, Length, Pattern, Range
+
+
+@dataclass(frozen=True)
+class OutcomeConfig:
+    """A sensor that says later what an input was: its messages become labels."""
+
+    topic: Annotated[str, Length(256, minimum=1), Pattern(TOPIC, "a topic without wildcards")]
+    path: Annotated[
+        ShortText | None, Doc("dotted, to the label in JSON; none: the payload is the label")
+    ] = None
+    label: Annotated[
+        Literal["class", "target"], Doc("the name or number of a class, or numbers to predict")
+    ] = "class"
+    after_s: Annotated[
+        float, Range(0, 86_400), Doc("how much later than the input the sensor tells")
+    ] = 0.0
+    within_s: Annotated[
+        float, Range(0.001, 3600), Doc("an input further from that moment is not labelled")
+    ] = 1.0
 
 
 @dataclass(frozen=True)
@@ -21,3 +41,6 @@ class SamplesConfig:
         int, Range(0, 1000), Doc("last inputs held in memory, for labels that come later; 0: none")
     ] = 0
     recent_bytes: Annotated[int, Range(2**10, 2**28), Doc("of those, at most")] = 4 * 2**20
+    outcome: Annotated[
+        OutcomeConfig | None, Doc("a sensor that labels inputs by itself; needs `recent`")
+    ] = None

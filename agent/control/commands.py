@@ -7,6 +7,7 @@ from agent.channel.messages import Recalled, Snapshot, TakeSnapshot
 from agent.control.adoptions import Adoptions
 from agent.control.events import Action, End, Now, Publish, SetLogLevel, Tell
 from agent.control.labelling import Labelling, Wanted
+from agent.control.outcomes import Outcomes
 from agent.control.pipelines import Pipelines
 from agent.errors import AgentError, SampleError
 from agent.learning.samples.store import SampleStore
@@ -58,6 +59,7 @@ class Commands:
         self._pipelines = pipelines
         self._adoptions = adoptions
         self.labelling = Labelling(samples, pipelines)
+        self.outcomes = Outcomes(self.labelling, pipelines)
         self._seen: dict[Key, Command] = {}
         self._waiting: dict[Key, _Waiting] = {}
         self._before_forgetting = before_forgetting
@@ -113,7 +115,7 @@ class Commands:
     def _recalled(self, message: Recalled, now: Now) -> list[Action]:
         waiting = self._waiting.pop(("label", message.id), None)
         if waiting is None or waiting.wanted is None:
-            return []
+            return self.outcomes.recalled(message, now)
         try:
             self.labelling.keep(waiting.wanted, message, now)
         except AgentError as error:

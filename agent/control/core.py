@@ -178,7 +178,7 @@ class Agent:
         self._presence.connected()
         self._announcements.connected()
         return [
-            *self._subscriptions.afresh(self._pipelines.fed_topics()),
+            *self._subscriptions.afresh(self._read_topics()),
             self._announcements.schema(),
             self._announcements.reported(),
             *self._timetable.status(now),
@@ -193,7 +193,7 @@ class Agent:
         return actions
 
     def _received(self, event: Received, now: Now) -> list[Action]:
-        actions: list[Action] = []
+        actions = self._commands.outcomes.heard(event, now)
         fed = event.topic in self._pipelines.fed_topics()
         if fed and len(event.payload) <= MAX_JSON_BYTES:
             actions += self._pipelines.feed(event.topic, event.payload)
@@ -202,7 +202,7 @@ class Agent:
         try:
             channel = self._topics.channel(event.topic)
         except TopicError:
-            self._counters.rejected += not fed
+            self._counters.rejected += event.topic not in self._read_topics()
             return actions
         match channel:
             case StatusChannel():
@@ -219,6 +219,10 @@ class Agent:
                 for part in self._parts:
                     actions += part.heard(channel, event.payload, now)
         return actions
+
+    def _read_topics(self) -> set[str]:
+        """Topics that are not ours: of sources, and of sensors that label."""
+        return self._pipelines.fed_topics() | self._commands.outcomes.topics()
 
     def _own_status(self, payload: bytes, now: Now) -> list[Action]:
         verdict = self._presence.saw(payload, now.monotonic_ms)
@@ -251,7 +255,7 @@ class Agent:
         self._timetable.configure(config.metrics_interval_s, now)
         self._timetable.plan_status(now)
         if self._linked:
-            actions += self._subscriptions.change(self._pipelines.fed_topics())
+            actions += self._subscriptions.change(self._read_topics())
         return actions
 
     def _child_said(self, event: ChildSaid, now: Now) -> list[Action]:

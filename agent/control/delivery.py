@@ -29,7 +29,7 @@ class Delivery:
         outbox: Outbox,
         topics: Topics,
         device: str,
-        numbered: Callable[[str, int | None], None],
+        numbered: Callable[[str, int | None, Now], None],
     ) -> None:
         """Tell `numbered` the pipeline and the sequence of every answer; None: it has none."""
         self._outbox = outbox
@@ -43,9 +43,9 @@ class Delivery:
         try:
             sequence = self._outbox.sequences.next(name)
         except StorageError as error:
-            self._numbered(name, None)
+            self._numbered(name, None, now)
             return self._drop(name, str(error))
-        self._numbered(name, sequence)
+        self._numbered(name, sequence, now)
         payload = encode(reports.result(answer, pipeline, sequence, now))
         if len(payload) > MAX_RESULT_BYTES:
             return self._drop(name, f"{len(payload)} bytes exceed {MAX_RESULT_BYTES}")

@@ -47,10 +47,11 @@ class LinkDown:
 
 @dataclass(frozen=True)
 class Received:
-    """A message came from the broker."""
+    """A message came from the broker; a retained one may be of any age."""
 
     topic: str
     payload: bytes
+    retained: bool = False
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ class _Numbers:
 
     answers: int = 0
     by_sequence: dict[int, int] = field(default_factory=dict)
+    at_ms: dict[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -50,15 +51,23 @@ class Labelling:
         if isinstance(message, Ready):
             self._numbers[pipeline] = _Numbers()
 
-    def answered(self, pipeline: str, sequence: int | None) -> None:
+    def answered(self, pipeline: str, sequence: int | None, now: Now) -> None:
         """The child gave its next answer, which got this sequence, if any."""
         numbers = self._numbers.setdefault(pipeline, _Numbers())
         most = self._bounds(pipeline).recent
         if sequence is not None and most:
             numbers.by_sequence[sequence] = numbers.answers
+            numbers.at_ms[sequence] = now.monotonic_ms
             while len(numbers.by_sequence) > most:
-                del numbers.by_sequence[next(iter(numbers.by_sequence))]
+                oldest = next(iter(numbers.by_sequence))
+                del numbers.by_sequence[oldest], numbers.at_ms[oldest]
         numbers.answers += 1
+
+    def nearest(self, pipeline: str, at_ms: float, within_ms: float) -> int | None:
+        """The sequence of the held result that came nearest to a moment, if one is near."""
+        known = self._numbers.get(pipeline, _Numbers()).at_ms
+        best = min(known, key=lambda sequence: abs(known[sequence] - at_ms), default=None)
+        return best if best is not None and abs(known[best] - at_ms) <= within_ms else None
 
     def ask(self, command_id: str, args: dict[str, Any]) -> tuple[Wanted, Tell]:
         """Ask the child for the input of a result that somebody labels.

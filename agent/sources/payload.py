@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from agent.sources.dotted import at
 from agent.sources.lines import finite_row
 
 MAX_PAYLOAD_BYTES = 256 * 1024
@@ -28,7 +29,7 @@ def decode_json_payload(payload: bytes, paths: Sequence[str] = ()) -> NDArray[np
     except RecursionError:
         raise ValueError("nested too deeply") from None
     if paths:
-        return finite_row([_number(_at(tree, path)) for path in paths])
+        return finite_row([_number(at(tree, path)) for path in paths])
     return finite_row([_number(item) for item in (tree if isinstance(tree, list) else [tree])])
 
 
@@ -46,19 +47,6 @@ def decode_raw_payload(payload: bytes, dtype: str) -> NDArray[Any]:
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         raise ValueError("a value is not finite")
     return values
-
-
-def _at(tree: Any, path: str) -> Any:
-    for step in path.split("."):
-        if isinstance(tree, dict) and step in tree:
-            tree = tree[step]
-        elif isinstance(tree, list) and step.isdecimal() and len(step) < 7:
-            if int(step) >= len(tree):
-                raise ValueError(f"{path}: no such element")
-            tree = tree[int(step)]
-        else:
-            raise ValueError(f"{path}: not there")
-    return tree
 
 
 def _number(value: Any) -> float:

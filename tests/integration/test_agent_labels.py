@@ -42,3 +42,23 @@ def test_a_labelled_result_becomes_a_sample_and_is_forgotten(
         assert "newer ones" in (fleet.outcome("label", "late").reason or "")
         store.close()
         assert agent.stop() == 0
+
+
+def test_a_sensor_that_tells_the_outcome_labels_by_itself(
+    mosquitto: RunningBroker, bench: Bench
+) -> None:
+    port = mosquitto.address.port
+    outcome = {"topic": "barn/door", "path": "state", "within_s": 10.0}
+    changes = {"samples": {"recent": 1000, "outcome": outcome}, "preprocess": {"kind": "image"}}
+    config = bench.config({"digits": bench.pipeline(**changes)})
+    with Fleet(port) as fleet, RunningAgent(config, port) as agent:
+        fleet.wait(lambda: fleet.count("digits") >= 10)
+        fleet.client.publish("barn/door", b'{"state": "7"}')
+        store = SqliteSamples(agent.state / SAMPLES_FILE)
+        fleet.wait(lambda: len(store.load("digits")) == 1)
+        (sample,) = store.load("digits")
+        assert sample.label == "7"
+        # The sensor's word came after the tenth result, and the nearest is not an old one.
+        assert int(sample.origin.removeprefix("result ")) >= 8
+        store.close()
+        assert agent.stop() == 0
