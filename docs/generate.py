@@ -214,6 +214,8 @@ def cli() -> str:
         )
         if rows := [argument(action) for action in actions]:
             text += "\n" + table(["argument", "default", "meaning"], rows)
+        if parser.epilog:
+            text += f"\n{parser.epilog}\n"
     return text
 
 

@@ -19,6 +19,7 @@ from broker.contract.outcome import Outcome
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Describe the options."""
+    parser.epilog = "Ends with 1 if it found a problem; warnings alone leave it at 0."
     parser.add_argument(
         "--config",
         metavar="FILE",
@@ -47,13 +48,13 @@ def run(arguments: argparse.Namespace) -> Outcome:
     """Gather the facts and say what they mean."""
     facts = gather(arguments)
     findings = examine(facts)
-    runtimes = usable(facts)
     tree = {
         "findings": [asdict(finding) for finding in findings],
-        "runtimes": runtimes,
+        "runtimes": usable(facts),
         "inputs": [asdict(found) for found in facts.inputs],
     }
-    code = ExitCode.DONE if runtimes else ExitCode.UNAVAILABLE
+    is_well = all(finding.level != "problem" for finding in findings)
+    code = ExitCode.DONE if is_well else ExitCode.FINDINGS
     return Outcome("\n".join(line(finding) for finding in findings), tree, code)
 
 

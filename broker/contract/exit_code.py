@@ -7,7 +7,7 @@ class ExitCode(IntEnum):
     """How a command ended, for scripts and service managers."""
 
     DONE = 0
-    DIFFERENT = 1
+    FINDINGS = 1
     USAGE = 2
     CONFIGURATION = 3
     MODEL = 4
@@ -17,7 +17,8 @@ class ExitCode(IntEnum):
 
 MEANINGS = {
     ExitCode.DONE: "Done.",
-    ExitCode.DIFFERENT: "Done, and what was compared differs.",
+    ExitCode.FINDINGS: "Done, and there is something to look at: what was compared differs, or "
+    "the doctor found a problem.",
     ExitCode.USAGE: "The command line is wrong, or the command was interrupted.",
     ExitCode.CONFIGURATION: "The configuration, or a name or message in it, is refused.",
     ExitCode.MODEL: "The model or its input is refused, or the model failed.",

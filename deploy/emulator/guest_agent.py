@@ -3,9 +3,9 @@
 import base64
 import json
 import secrets
+import subprocess
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +16,6 @@ POLL_S = 0.05
 ANSWER_S = 30.0
 PIECE_BYTES = 48 * 1024
 """Of a file, in one message: the agent's limit is larger, the line's buffers are not."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ran:
-    """How a program ended."""
-
-    code: int
-    stdout: str
-    stderr: str
 
 
 class GuestAgent:
@@ -72,7 +63,7 @@ class GuestAgent:
         """Give a command that is not answered, such as one that ends the machine."""
         self._send(_words(command, arguments))
 
-    def run(self, *command: str, timeout_s: float = 60.0) -> Ran:
+    def run(self, *command: str, timeout_s: float = 60.0) -> subprocess.CompletedProcess[str]:
         """Run a program as root.
 
         Raises:
@@ -90,7 +81,8 @@ class GuestAgent:
         while time.monotonic() < deadline:
             told = self.ask("guest-exec-status", {"pid": pid})
             if told["exited"]:
-                return Ran(
+                return subprocess.CompletedProcess(
+                    command,
                     told.get("exitcode", -told.get("signal", 0)),
                     _text(told.get("out-data")),
                     _text(told.get("err-data")),

@@ -100,7 +100,7 @@ class Machine:
     def set_clock(self, seconds: float) -> None:
         """Set the clock inside: a restored machine has that of the moment it was saved."""
         ran = self.agent.run("date", "-u", "-s", f"@{seconds:.3f}")
-        if ran.code:
+        if ran.returncode:
             raise EmulatorError(f"the clock cannot be set: {ran.stderr.strip()}")
 
     def must(self, *command: str, timeout_s: float = 60.0) -> str:
@@ -110,9 +110,9 @@ class Machine:
             EmulatorError: it fails, or does not end in time.
         """
         ran = self.agent.run(*command, timeout_s=timeout_s)
-        if ran.code:
+        if ran.returncode:
             told = (ran.stderr.strip() or ran.stdout.strip())[-300:]
-            raise EmulatorError(f"{' '.join(command)[:80]} ends with {ran.code}: {told}")
+            raise EmulatorError(f"{' '.join(command)[:80]} ends with {ran.returncode}: {told}")
         return ran.stdout
 
     @contextmanager

@@ -3,7 +3,7 @@
 import argparse
 import gzip
 
-from broker.contract.exit_code import ExitCode
+from broker.contract.exit_code import MEANINGS
 from broker.contract.version import VERSION
 from deploy.package.commands_of_selvedge import parsers
 
@@ -37,12 +37,14 @@ def page() -> str:
         for action in parser._actions:
             if action.help != argparse.SUPPRESS and "--help" not in action.option_strings:
                 lines += [".TP", rf"\fB{_escaped(_shown(action))}\fR", _escaped(_help(action))]
+        if parser.epilog:
+            lines += [".PP", _escaped(parser.epilog)]
     lines += [".SH FILES"]
     for path, meaning in FILES.items():
         lines += [".TP", rf"\fI{_escaped(path)}\fR", _escaped(meaning)]
     lines += [".SH EXIT STATUS"]
-    for code in ExitCode:
-        lines += [".TP", str(int(code)), _escaped(code.name.lower().replace("_", " "))]
+    for code, meaning in MEANINGS.items():
+        lines += [".TP", str(int(code)), _escaped(meaning)]
     return "\n".join([*lines, ""])
 
 

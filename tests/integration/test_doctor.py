@@ -27,6 +27,7 @@ from agent.doctor.adapters.machine import (
     read_user,
 )
 from agent.doctor.facts import Refusal
+from agent.doctor.finding import Finding
 from agent.errors import ConfigError
 from broker.contract.exit_code import ExitCode
 from broker.contract.shape import to_tree
@@ -49,7 +50,8 @@ def test_the_command_on_this_machine(tmp_path):
         text=True,
     )
     tree = json.loads(done.stdout)
-    assert done.returncode == 0
+    levels = {finding["level"] for finding in tree["findings"]}
+    assert done.returncode == (1 if "problem" in levels else 0)
     assert done.stderr == ""
     assert "tflite" in tree["runtimes"]
     checks = {finding["check"]: finding for finding in tree["findings"]}
@@ -66,12 +68,26 @@ def test_text_is_one_line_for_each_finding(tmp_path):
     assert all(line.split()[0] in ("ok", "warn", "problem") for line in lines)
 
 
-def test_no_runtime_at_all_is_exit_code_6(tmp_path, monkeypatch):
+def test_no_runtime_at_all_is_a_problem(tmp_path, monkeypatch):
     monkeypatch.setattr(programs, "find_spec", lambda name: object() if name == "numpy" else None)
     monkeypatch.setattr(programs, "can_be_had", lambda: False)
     outcome = doctor("--state", str(tmp_path))
-    assert outcome.exit_code == ExitCode.UNAVAILABLE
+    assert outcome.exit_code == ExitCode.FINDINGS
     assert outcome.tree["runtimes"] == []
+
+
+@pytest.mark.parametrize(
+    ("levels", "code"),
+    [
+        ((), ExitCode.DONE),
+        (("ok", "warn"), ExitCode.DONE),
+        (("ok", "problem", "warn"), ExitCode.FINDINGS),
+    ],
+)
+def test_a_script_sees_problems_not_warnings(tmp_path, monkeypatch, levels, code):
+    told = [Finding("check", level, "text") for level in levels]
+    monkeypatch.setattr(cli, "examine", lambda _: told)
+    assert doctor("--state", str(tmp_path)).exit_code == code
 
 
 def test_a_state_folder_that_cannot_be_written(tmp_path):
@@ -136,7 +152,6 @@ def test_a_broker_that_accepts_and_one_that_does_not(mosquitto, tmp_path):
     outcome = doctor("--state", str(tmp_path), "--broker", f"mqtt://127.0.0.1:{port}")
     finding = next(item for item in outcome.tree["findings"] if item["check"] == "broker")
     assert finding["level"] == "ok"
-    assert outcome.exit_code == ExitCode.DONE
     port = mosquitto("allow_anonymous false")
     assert "authori" in ask_broker(f"mqtt://127.0.0.1:{port}").problem.lower()
 

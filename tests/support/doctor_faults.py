@@ -9,6 +9,8 @@ import subprocess
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from broker.contract.exit_code import ExitCode
+
 EXTRA = "/etc/selvedge/zz-fault.toml"
 UNPLANT_EXTRA = f"rm -f {EXTRA}"
 STATE = "$(readlink -f /var/lib/selvedge)"
@@ -186,6 +188,8 @@ def findings(machine: Machine, under: str = "") -> list[dict[str, Any]]:
     told = machine.run("sh", "-c", f"{under} selvedge doctor --json", timeout_s=120)
     assert told.stdout, told.stderr
     tree: dict[str, Any] = json.loads(told.stdout)
+    has_problem = any(each["level"] == "problem" for each in tree["findings"])
+    assert told.returncode == (ExitCode.FINDINGS if has_problem else ExitCode.DONE)
     return list(tree["findings"])
 
 

@@ -93,7 +93,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
         "tolerance": arguments.tolerance,
         **account,
     }
-    code = ExitCode.DONE if account["equal"] else ExitCode.DIFFERENT
+    code = ExitCode.DONE if account["equal"] else ExitCode.FINDINGS
     return Outcome(laid_out(tree), tree, code)
 
 
