@@ -11,8 +11,8 @@ from collections.abc import Iterable
 
 from agent.adapters.children import CACHE_FOLDER, MODELS_FOLDER, Children
 from agent.adapters.config_files import default_device_id, state_folder
+from agent.adapters.errands import Errands
 from agent.adapters.event_queue import EventQueue
-from agent.adapters.learners import Learners
 from agent.adapters.machine import Machine
 from agent.adapters.mqtt_link import MqttLink
 from agent.adapters.state_folder import StateFolder
@@ -27,8 +27,9 @@ from agent.control.events import (
     ChildAction,
     End,
     Event,
-    Install,
+    Installed,
     Kill,
+    LearnerEnded,
     Log,
     Measure,
     Overflowed,
@@ -37,7 +38,9 @@ from agent.control.events import (
     SetLogLevel,
     Spawn,
     SpawnBridge,
+    StartInstaller,
     StartLearner,
+    StopInstaller,
     StopLearner,
     Subscribe,
     Tell,
@@ -51,9 +54,11 @@ from agent.errors import LinkError, StorageError
 from agent.learning.jobs.adapters.job_folders import JobFolders
 from agent.learning.jobs.adapters.machine_conditions import conditions
 from agent.learning.jobs.kit import Ports
+from agent.learning.learner.adapters.process import LearnerProcess
 from agent.learning.samples.adapters.sqlite_samples import SAMPLES_FILE, SqliteSamples
-from agent.models.adapters.installers import Installers
 from agent.models.adapters.model_folder import ModelFolder
+from agent.models.adapters.process import InstallerProcess
+from agent.models.request import Report
 from agent.outbox.adapters.sqlite_store import SqliteStore
 from agent.outbox.outbox import Outbox
 from broker.contract.messages import encode
@@ -89,10 +94,8 @@ class App:
         self._samples = SqliteSamples(self._state.path / SAMPLES_FILE)
         self._selector = selectors.DefaultSelector()
         self._children = Children(self._state.path, self._selector, self._handle)
-        self._learners = Learners(self._selector, self._handle)
-        self._installers = Installers(
-            self._state.path.absolute() / CACHE_FOLDER, self._selector, self._handle
-        )
+        self._learners = Errands(LearnerProcess, LearnerEnded, self._selector, self._handle)
+        self._installers = Errands(InstallerProcess, _installed, self._selector, self._handle)
         self._events = EventQueue()
         self._selector.register(self._events, selectors.EVENT_READ, None)
         self._end: End | None = None
@@ -211,11 +214,13 @@ class App:
             case Kill():
                 self._children.kill(action.pipeline)
             case StartLearner():
-                self._learners.start(action)
+                self._learners.start(action.token, action.request)
             case StopLearner():
-                self._learners.stop(action)
-            case Install():
-                self._installers.start(action)
+                self._learners.stop(action.token)
+            case StartInstaller():
+                self._installers.start(action.token, action.request)
+            case StopInstaller():
+                self._installers.stop(action.token)
 
     def _remember(self, action: Remember) -> None:
         try:
@@ -261,6 +266,10 @@ def run(layers: Layers, config: DeviceConfig) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+
+
+def _installed(token: int, report: Report | None, reason: str) -> Installed:
+    return Installed(token, report or Report(reason))
 
 
 def _runtimes() -> tuple[str, ...]:

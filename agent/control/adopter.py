@@ -6,7 +6,17 @@ from dataclasses import dataclass, field
 from agent.blobs.blobs import Arrived, Blobs, News
 from agent.channel.messages import Adopted, Answer, Progress, Ready, Refused
 from agent.config.device import PipelineConfig
-from agent.control.events import Action, ChildEnded, ChildSaid, Install, Installed, Log, Now
+from agent.control.desk import Desk
+from agent.control.events import (
+    Action,
+    ChildEnded,
+    ChildSaid,
+    Installed,
+    Log,
+    Now,
+    StartInstaller,
+    StopInstaller,
+)
 from agent.control.pipelines import Pipelines
 from agent.control.supervisor import State as Child
 from agent.models import words
@@ -28,12 +38,15 @@ class World:
 
     Attributes:
         runtimes: names of those that are installed here.
+        cache: folder of machine code.
     """
 
     store: ModelStore
     blobs: Blobs
     pipelines: Pipelines
     runtimes: Collection[str]
+    cache: str | None = None
+    desk: Desk[Request] = field(default_factory=lambda: Desk(StartInstaller, StopInstaller))
 
 
 @dataclass(eq=False)
@@ -47,6 +60,7 @@ class Adopter:
     _fetching: str | None = None
     _wanted: set[BlobRef] = field(default_factory=set)
     _paths: dict[str, str] = field(default_factory=dict)
+    _token: int | None = None
     _frames: int | None = None
     _results: int = 0
 
@@ -79,15 +93,28 @@ class Adopter:
                 case words.Fetch():
                     actions += self._fetch(effect, now)
                 case words.Work():
-                    actions.append(Install(self.name, effect.id, self._request(effect)))
+                    self._token, asked = self.world.desk.ask(self._request(effect))
+                    actions += asked
                 case words.Exchange():
                     actions += self._exchange(now)
                 case words.Tell():
                     actions.append(Log(effect.level, effect.text))
-        if self.installation.state not in (State.DOWNLOAD, State.VERIFY) and self._wanted:
+        state = self.installation.state
+        if state not in (State.VERIFY, State.GOLDEN):
+            actions += self._dismiss()
+        if state not in (State.DOWNLOAD, State.VERIFY) and self._wanted:
             self._fetching, self._wanted, self._paths = None, set(), {}
             actions += self.world.blobs.release(self, now)
         return actions
+
+    def leave(self, now: Now) -> list[Action]:
+        """The pipeline is no more, and wants nothing."""
+        return self._dismiss() + self.world.blobs.release(self, now)
+
+    def _dismiss(self) -> list[Action]:
+        """Whatever an installer finds, nobody waits for it."""
+        token, self._token = self._token, None
+        return [] if token is None else self.world.desk.cancel(token)
 
     def blob(self, news: News, now: Now) -> list[Action]:
         """Take what became of a blob."""
@@ -102,10 +129,14 @@ class Adopter:
         return self.event(words.Fetched(release.id, dict(self._paths)), now)
 
     def installed(self, event: Installed, now: Now) -> list[Action]:
-        """Take what the installer found."""
-        if event.reason is None:
-            return self.event(words.Worked(event.release), now)
-        return self.event(words.Failed(event.release, event.reason, event.is_final), now)
+        """Take what an installer found, perhaps one that works for another pipeline."""
+        if event.token != self._token:
+            return []
+        self._token = None
+        release, report = self._record.release.id, event.report
+        if report.reason is None:
+            return self.event(words.Worked(release), now)
+        return self.event(words.Failed(release, report.reason, report.is_final), now)
 
     def said(self, event: ChildSaid, now: Now) -> list[Action]:
         """Take what the pipeline's child says, after the pipeline has."""
@@ -180,7 +211,7 @@ class Adopter:
         if work.what == "verify":
             return Verify("verify", f"{folder}{NEW}", tuple(self._items(work)))
         config = self._as_released(work.manifest, work.id)
-        return Golden("golden", folder, to_tree(config))
+        return Golden("golden", folder, to_tree(config), self.world.cache)
 
     def _items(self, work: words.Work) -> Iterator[Item]:
         manifest = self._record.release.manifest

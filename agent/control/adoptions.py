@@ -93,8 +93,10 @@ class Adoptions:
                 actions = self._adopters[name].said(event, now)
             case ChildEnded(name, _) if name in self._adopters:
                 actions = self._adopters[name].ended(event, now)
-            case Installed(name, _, _, _) if name in self._adopters:
-                actions = self._adopters[name].installed(event, now)
+            case Installed(token, report):
+                actions = self._world.desk.ended(token, well=report.reason is None)
+                for adopter in self._adopters.values():
+                    actions += adopter.installed(event, now)
             case Tick():
                 actions = self._tick(now)
         if actions or isinstance(event, Tick):
@@ -142,11 +144,12 @@ class Adoptions:
             raise ModelError(f"pipeline {name} serves the model that it is configured with")
         return actions
 
-    def leave(self) -> None:
+    def stop(self) -> list[Action]:
         """The agent ends in good order."""
         self._left = True
         for adopter in self._adopters.values():
             adopter.installation.leave()
+        return self._world.desk.close()
 
     def _tick(self, now: Now) -> list[Action]:
         actions: list[Action] = []
@@ -168,7 +171,7 @@ class Adoptions:
 
     def _forget(self, adopter: Adopter, now: Now) -> list[Action]:
         """Its pipeline is no more."""
-        actions = self._world.blobs.release(adopter, now)
+        actions = adopter.leave(now)
         try:
             self._world.store.drop(adopter.name)
             self._world.store.sweep()

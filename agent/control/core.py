@@ -80,7 +80,8 @@ class Agent:
             *(stores.learning, stores.samples, self._blobs),
         )
         self._jobs = Jobs(kit)
-        world = World(stores.models, self._blobs, self._pipelines, identity.runtimes)
+        runtimes, cache = identity.runtimes, stores.learning.cache
+        world = World(stores.models, self._blobs, self._pipelines, runtimes, cache)
         self._adoptions = Adoptions(world, self._topics)
         self._parts: tuple[Part, ...] = (self._blobs, self._jobs, self._adoptions)
         self._commands = Commands(
@@ -113,8 +114,7 @@ class Agent:
             return []
         self._ending = End(error, again)
         self._end_due_ms = now.monotonic_ms + STOP_LIMIT_MS
-        self._adoptions.leave()
-        return [*self._children.stop(now), *self._jobs.stop()]
+        return [*self._children.stop(now), *self._jobs.stop(), *self._adoptions.stop()]
 
     def handle(self, event: Event, now: Now) -> list[Action]:
         """Take an event and return what must be done, in order."""

@@ -8,6 +8,7 @@ from agent.channel.messages import FromChild, ToChild
 from agent.config.device import PipelineConfig
 from agent.config.mcus import McuConfig
 from agent.learning.learner.request import Report, Request
+from agent.models.request import Report as InstallerReport
 from agent.models.request import Request as InstallerRequest
 
 BRIDGE = "bridge of microcontrollers"
@@ -133,16 +134,10 @@ class Readings:
 
 @dataclass(frozen=True)
 class Installed:
-    """The installer has done what `Install` asked for; with a reason if it could not.
+    """An installer is gone; its report says what it found, or why it could not."""
 
-    Attributes:
-        is_final: the same would be found again.
-    """
-
-    pipeline: str
-    release: str
-    reason: str | None = None
-    is_final: bool = False
+    token: int
+    report: InstallerReport
 
 
 @dataclass(frozen=True)
@@ -225,12 +220,18 @@ class Kill:
 
 
 @dataclass(frozen=True)
-class Install:
-    """Have an installer work on a release for a pipeline, and hand in `Installed`."""
+class StartInstaller:
+    """Have an installer work on a release; what comes of it is told as `Installed`."""
 
-    pipeline: str
-    release: str
+    token: int
     request: InstallerRequest
+
+
+@dataclass(frozen=True)
+class StopInstaller:
+    """End an installer at once, since nobody waits for it; nothing is told."""
+
+    token: int
 
 
 @dataclass(frozen=True)
@@ -268,7 +269,8 @@ class End:
     again: bool = False
 
 
-ChildAction = Spawn | SpawnBridge | Tell | Kill | StartLearner | StopLearner | Install
+Errand = StartLearner | StopLearner | StartInstaller | StopInstaller
+ChildAction = Spawn | SpawnBridge | Tell | Kill | Errand
 Action = (
     ChildAction | Publish | Subscribe | Unsubscribe | Remember | SetLogLevel | Measure | Log | End
 )

@@ -17,7 +17,6 @@ from agent.control.events import (
     Delivered,
     End,
     Event,
-    Install,
     Kill,
     LinkDown,
     LinkUp,
@@ -31,7 +30,9 @@ from agent.control.events import (
     SetLogLevel,
     Spawn,
     SpawnBridge,
+    StartInstaller,
     StartLearner,
+    StopInstaller,
     StopLearner,
     Subscribe,
     Tell,
@@ -105,7 +106,7 @@ class Rig:
         self.alive: set[str] = set()
         self.told: list[tuple[str, ToChild]] = []
         self.killed: list[str] = []
-        self.installs: list[Install] = []
+        self.installs: list[StartInstaller] = []
         self.bridges: list[dict[str, McuConfig]] = []
         self.logs: list[Log] = []
         self.levels: list[str] = []
@@ -153,8 +154,13 @@ class Rig:
                     assert BRIDGE not in self.alive, "two bridges"
                     self.alive.add(BRIDGE)
                     self.bridges.append(dict(action.mcus))
-                case Install():
+                case StartInstaller():
+                    assert not self.installs, "two installers"
                     self.installs.append(action)
+                case StopInstaller():
+                    [stopped] = self.installs
+                    assert stopped.token == action.token
+                    self.installs.clear()
                 case Tell():
                     self.told.append((action.pipeline, action.message))
                 case Kill():

@@ -19,12 +19,12 @@ from agent.channel.messages import (
     Stop,
 )
 from agent.config.device import PipelineConfig
-from agent.control.events import Installed
+from agent.control.events import Installed, StartInstaller
 from agent.control.supervisor import State
 from agent.errors import ModelError
 from agent.models.choice import artifact_of, as_released
 from agent.models.journal import Links
-from agent.models.request import Golden, Verify
+from agent.models.request import Golden, Report, Verify
 from broker.contract.bundle.manifest import InputSpec, OutputSpec, TensorSpec
 from broker.contract.federated.outcome import JobOutcome
 from broker.contract.messages import encode
@@ -63,7 +63,7 @@ def install(rig: Rig, made: MadeRelease) -> None:
             rig.models.put_together(made.id, [item.ref for item in verify.items])
         else:
             golden = action.request
-        rig.handle(Installed(action.pipeline, action.release))
+        rig.handle(found_by(action))
     assert isinstance(verify, Verify)
     assert isinstance(golden, Golden)
     assert {item.ref.sha256 for item in verify.items} <= made.blobs.keys()
@@ -82,14 +82,15 @@ def take(rig: Rig) -> None:
 
 
 def shipped(rig: Rig) -> dict[str, Any]:
+    rig.wait(0)  # so the main loop ends a turn
     rig.wait(1000)
     found: dict[str, Any] = rig.last("status")["pipelines"]["cam"]["shipped"]
     return found
 
 
-def spawned(rig: Rig) -> str:
+def spawned(rig: Rig, name: str = "cam") -> str:
     """The model that the pipeline is, or would be, started with."""
-    return rig.agent._pipelines.items()["cam"].config.model
+    return rig.agent._pipelines.items()[name].config.model
 
 
 def test_an_outcome_goes_all_the_way() -> None:
@@ -277,7 +278,7 @@ def test_only_who_adopts_asks_and_takes() -> None:
     rig.receive("devices/dev/config/desired", {"pipelines": {"cam": {"learning": {"adopt": True}}}})
     assert "selvedge/v1/fl/+/outcome" in rig.filters
     rig.wait(10)
-    assert [action.release for action in rig.installs] == [ONE.id], "the word is remembered"
+    assert [one.request.folder for one in rig.installs] == [f"/models/{ONE.id}.new"], "remembered"
 
 
 def test_the_first_pipeline_that_names_a_job_takes_it() -> None:
@@ -285,7 +286,9 @@ def test_the_first_pipeline_that_names_a_job_takes_it() -> None:
     rig = Rig({"pipelines": pipelines})
     rig.link_up()
     offer(rig, ONE)
-    assert [action.pipeline for action in rig.installs] == ["one"]
+    rig.wait(1000)
+    standing = rig.last("status")["pipelines"]
+    assert (standing["one"]["shipped"]["step"], standing["two"].get("shipped")) == ("verify", None)
 
 
 @pytest.mark.parametrize(
@@ -410,3 +413,82 @@ def test_a_pipeline_that_is_no_more_leaves_nothing() -> None:
     take(rig)
     rig.receive("devices/dev/config/desired", {"pipelines": {"cam": None}})
     assert (rig.models.journals, rig.models.files, rig.models.serving) == ({}, {}, {})
+
+
+def test_what_an_earlier_installer_found_is_not_taken_for_what_is_asked_now() -> None:
+    rig = rig_of()
+    offer(rig, ONE)
+    [old] = rig.installs
+    rig.receive("devices/dev/config/desired", {"pipelines": {"cam": None}})
+    assert rig.installs == [], "nobody waits for it any more"
+    rig.exit()
+    rig.receive("devices/dev/config/desired", {})
+    rig.serve()
+    rig.wait(10)
+    [verify] = rig.installs
+    assert isinstance(verify.request, Verify)
+    assert verify.request == old.request
+    rig.models.put_together(ONE.id, [item.ref for item in verify.request.items])
+    rig.handle(found_by(old))
+    assert shipped(rig)["step"] == "verify"
+    rig.installs.clear()
+    rig.handle(found_by(verify))
+    rig.handle(found_by(verify))
+    assert shipped(rig)["step"] == "golden", "nobody has tried it yet"
+    [golden] = rig.installs
+    assert isinstance(golden.request, Golden)
+    rig.installs.clear()
+    rig.handle(found_by(golden))
+    assert shipped(rig)["step"] == "probation"
+
+
+def test_a_later_release_ends_the_installer_of_the_one_before() -> None:
+    rig = rig_of()
+    offer(rig, ONE)
+    [old] = rig.installs
+    offer(rig, TWO)
+    [new] = rig.installs
+    assert old.request != new.request
+    rig.handle(found_by(old))
+    install(rig, TWO)
+    assert asked_path(rig) == TWO.id
+
+
+def test_installers_of_two_pipelines_work_one_after_the_other() -> None:
+    pipelines = {"one": pipeline(learning={"jobs": ["digits"]})}
+    pipelines["two"] = pipeline(learning={"jobs": ["other"]})
+    rig = Rig({"pipelines": pipelines})
+    rig.link_up()
+    offer(rig, ONE)
+    other = MadeRelease(1, job="other")
+    offer(rig, other)
+    steps = []
+    for _ in range(4):
+        [action] = rig.installs
+        rig.installs.clear()
+        steps.append((action.request.kind, action.request.folder.split("/")[2][:64]))
+        if isinstance(action.request, Verify):
+            refs = [item.ref for item in action.request.items]
+            rig.models.put_together(steps[-1][1], refs)
+        rig.handle(found_by(action))
+    assert rig.installs == []
+    assert sorted(steps) == sorted(
+        (kind, made.id) for kind in ("verify", "golden") for made in (ONE, other)
+    )
+    served = [spawned(rig, name).split("/")[2] for name in pipelines]
+    assert served == [ONE.id, other.id]
+
+
+def test_an_agent_that_leaves_ends_its_installer() -> None:
+    rig = rig_of()
+    offer(rig, ONE)
+    [verify] = rig.installs
+    rig.perform(rig.agent.end(rig.now()))
+    assert rig.installs == []
+    rig.handle(found_by(verify))
+    assert rig.installs == []
+
+
+def found_by(action: StartInstaller) -> Installed:
+    """The word of the installer that did this well."""
+    return Installed(action.token, Report())

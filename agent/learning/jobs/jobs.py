@@ -161,7 +161,7 @@ class Jobs:
             return None
         kit = self._kit
         return LearningMetrics(
-            *(kit.desk.trainings, kit.desk.failures, kit.updates, kit.sent_bytes),
+            *(kit.desk.started, kit.desk.failures, kit.updates, kit.sent_bytes),
             fetched_bytes=kit.blobs.fetched_bytes,
         )
 

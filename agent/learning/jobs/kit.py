@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 
 from agent.blobs.blobs import Arrived, Blobs, News
 from agent.config.learning import LearningConfig
-from agent.control.events import Action, Now
+from agent.control.desk import Desk
+from agent.control.events import Action, Now, StartLearner, StopLearner
 from agent.learning.jobs.conditions import Conditions, trainer_of
-from agent.learning.jobs.desk import Desk
 from agent.learning.jobs.disk import JobDisk
 from agent.learning.learner.request import Request
 from agent.learning.samples.store import SampleStore
@@ -48,7 +48,7 @@ class Kit:
     ports: Ports
     samples: SampleStore
     blobs: Blobs
-    desk: Desk = field(default_factory=Desk)
+    desk: Desk[Request] = field(default_factory=lambda: Desk(StartLearner, StopLearner))
     updates: int = 0
     sent_bytes: int = 0
 
