@@ -17,7 +17,7 @@ from broker.contract.outcome import Outcome
 from broker.contract.version import VERSION
 
 COMMANDS = {
-    "demo": ("broker.demo.cli", "the whole system on this machine, in a minute"),
+    "demo": ("broker.demo.cli", "the whole system on this machine, in a minute or two"),
     "doctor": ("agent.doctor.cli", "what this machine has, what it lacks, and the remedy"),
     "agent": ("agent.cli", "run the agent"),
     "broker": ("broker.cli", "run a private MQTT broker"),
@@ -73,19 +73,30 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
+def parser_of(name: str) -> argparse.ArgumentParser:
+    """Make the parser of a command of `COMMANDS`; imports its module."""
+    module, meaning = COMMANDS[name]
+    parser = argparse.ArgumentParser(f"selvedge {name}", description=meaning)
+    parser.add_argument("--json", action="store_true", help="print one JSON object on stdout")
+    importlib.import_module(module).configure(parser)
+    return parser
+
+
+def command_of(words: Sequence[str]) -> str | None:
+    """The name of the command that words begin with; the longer one where two fit."""
+    return next((name for name in (" ".join(words[:2]), *words[:1]) if name in COMMANDS), None)
+
+
 def _answer(words: list[str]) -> tuple[str, int]:
     """What to print on stdout, and the exit code."""
-    name = next((name for name in (" ".join(words[:2]), *words[:1]) if name in COMMANDS), None)
+    name = command_of(words)
     if name is None:
         return _no_command(words)
     as_json = False
 
     def command() -> Outcome:
         nonlocal as_json
-        module = importlib.import_module(COMMANDS[name][0])
-        parser = argparse.ArgumentParser(f"selvedge {name}", description=COMMANDS[name][1])
-        parser.add_argument("--json", action="store_true", help="print one JSON object on stdout")
-        module.configure(parser)
+        module, parser = importlib.import_module(COMMANDS[name][0]), parser_of(name)
         arguments = parser.parse_intermixed_args(words[len(name.split()) :])
         as_json = arguments.json
         outcome = module.run(arguments)

@@ -27,7 +27,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="names, tflite with :DELEGATE if wanted: tflite:none, tflite:reference, wasmtime",
     )
     parser.add_argument("--repeat", type=_count, default=200, metavar="N", help="runs (200)")
-    parser.add_argument("--threads", type=_count, default=1, metavar="N")
+    parser.add_argument("--threads", type=_count, default=1, metavar="N", help="of tflite (1)")
 
 
 def run(arguments: argparse.Namespace) -> Outcome:

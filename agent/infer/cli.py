@@ -21,7 +21,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="write the outputs here: .npy, or .npz when there are several",
     )
     parser.add_argument(
-        "--runtime", default="auto", choices=("auto", *(runtime.name for runtime in RUNTIMES))
+        "--runtime",
+        default="auto",
+        choices=("auto", *(runtime.name for runtime in RUNTIMES)),
+        help="auto: the first that file and machine have",
     )
     parser.add_argument(
         "--delegate",
@@ -29,7 +32,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="xnnpack, none, reference, or a library's path",
     )
-    parser.add_argument("--threads", type=_threads, default=1, metavar="N")
+    parser.add_argument("--threads", type=_threads, default=1, metavar="N", help="of tflite (1)")
     parser.add_argument(
         "--quantize", action="store_true", help="turn float inputs into the model's integers"
     )

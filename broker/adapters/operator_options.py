@@ -13,7 +13,7 @@ def add_broker_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--broker", metavar="URL", help=f"mqtt[s]://HOST[:PORT] ({DEFAULT_URL})")
     group.add_argument("--prefix", help=f"of the contract's topics ({DEFAULT_PREFIX})")
     group.add_argument("--ca", metavar="FILE", help="the authority to believe, for mqtts")
-    group.add_argument("--cert", metavar="FILE", help="the operator's certificate")
+    group.add_argument("--cert", metavar="FILE", help="the certificate to show")
     group.add_argument("--key", metavar="FILE", help="its private key")
 
 

@@ -30,15 +30,17 @@ from broker.learning.start_cli import changed, read_tree
 def configure(parser: argparse.ArgumentParser) -> None:
     """Describe the arguments."""
     parser.add_argument("file", metavar="JOB", type=Path, nargs="?", help="terms to try (FedAvg)")
-    parser.add_argument("--set", metavar="KEY=VALUE", action="append", default=[])
-    parser.add_argument("--devices", type=int, default=100)
+    parser.add_argument(
+        "--set", metavar="KEY=VALUE", action="append", default=[], help="change a term of the job"
+    )
+    parser.add_argument("--devices", type=int, default=100, help="virtual ones (100)")
     parser.add_argument("--rounds", type=int, help="instead of those of the job")
     parser.add_argument("--dropout", type=float, default=0.1, help="share of lost trainings (0.1)")
     parser.add_argument("--loss", type=float, default=0.01, help="share of lost messages (0.01)")
     parser.add_argument(
         "--alpha", type=float, default=0.5, help="Dirichlet: smaller, more different devices (0.5)"
     )
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=0, help="equal seeds, equal results (0)")
     parser.add_argument("--out", metavar="DIR", type=Path, help="write simulation.csv and .png")
 
 

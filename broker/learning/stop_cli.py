@@ -13,7 +13,7 @@ from broker.contract.outcome import Outcome
 def configure(parser: argparse.ArgumentParser) -> None:
     """Describe the arguments."""
     add_broker_options(parser)
-    parser.add_argument("job", metavar="JOB")
+    parser.add_argument("job", metavar="JOB", help="its name")
     parser.add_argument("--reason", help="for those who look at the job later")
     parser.add_argument("--undo", action="store_true", help="let it go on with a new round")
 

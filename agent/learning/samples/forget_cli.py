@@ -10,7 +10,7 @@ from broker.contract.outcome import Outcome
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Describe the arguments."""
-    parser.add_argument("pipeline", metavar="PIPELINE")
+    parser.add_argument("pipeline", metavar="PIPELINE", help="whose samples go")
     parser.add_argument(
         "--label", metavar="NAME", help="only those of this class; its name or number"
     )

@@ -15,12 +15,15 @@ from broker.contract.outcome import Outcome
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Describe the arguments."""
-    parser.add_argument("pipeline", metavar="PIPELINE")
+    parser.add_argument("pipeline", metavar="PIPELINE", help="that learns from them")
     parser.add_argument("file", metavar="FILE", help=".npz of `examples` and `labels`")
     parser.add_argument(
-        "--scale", type=float, default=0.0, help="real = scale × (stored - zero point)"
+        "--scale",
+        type=float,
+        default=0.0,
+        help="real = scale × (stored - zero point); 0: stored ones are real",
     )
-    parser.add_argument("--zero-point", type=int, default=0)
+    parser.add_argument("--zero-point", type=int, default=0, help="of integers (0)")
     parser.add_argument("--state", metavar="DIR", help="the agent's state folder")
     add_config_options(parser)
 

@@ -28,7 +28,9 @@ def add_device(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--emulate", action="store_true", help="a board in QEMU, for this command")
     add_image(parser)
-    parser.add_argument("--baud", type=_baud, default=BAUD, metavar="N")
+    parser.add_argument(
+        "--baud", type=_baud, default=BAUD, metavar="N", help=f"of the port ({BAUD})"
+    )
 
 
 def add_image(parser: argparse.ArgumentParser) -> None:
