@@ -114,6 +114,8 @@ def measure(folder: Path, runtime: str, model: Path) -> dict[str, Any]:
 
 def main() -> None:
     """Print one object for each runtime."""
+    if not MODEL.exists():
+        sys.exit(f"{MODEL}: the person model of MLPerf Tiny is needed")
     tflite = MODEL.read_bytes()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

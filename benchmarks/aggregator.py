@@ -101,7 +101,7 @@ def child(parameters: int, devices: int) -> dict[str, Any]:
 
 def memory(parameters: int, devices: int) -> dict[str, Any]:
     """Feed one round and look at the peak."""
-    spec, data = job(parameters, devices), None
+    spec = job(parameters, devices)
     data = encoded(spec)
     number = CODEC_IDS["int8"]
     pieces = [encode_slice(UpdateSlice(n, len(data), 100, number, d)) for n, d in enumerate(data)]

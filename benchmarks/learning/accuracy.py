@@ -50,8 +50,8 @@ def _problem(
             curve = list(_curve(problem, name, fleet, trainer, start, seed, rounds))
             seconds.setdefault(name, []).append(time.monotonic() - began)
             curves.setdefault(name, []).append(curve)
-            last = f"{100 * curve[-1].accuracy:.1f} %"
-            print(f"{problem.name} seed {seed} {name}: {last}", file=sys.stderr)
+            end = f"{100 * curve[-1].accuracy:.1f} %"
+            print(f"{problem.name} seed {seed} {name}: {end}", file=sys.stderr)
     at_best = _final(curves["central"])
     return {
         "problem": problem.name,
@@ -103,7 +103,7 @@ def _row(
         row["upload_bytes"] = round(statistics.median(one[-1].upload_bytes for one in curves))
     return row | {
         "final_accuracy": round(_final(curves), 4),
-        "spread": round(max(map(_last, curves)) - min(map(_last, curves)), 4),
+        "spread": round(max(map(last, curves)) - min(map(last, curves)), 4),
         "seconds": round(statistics.median(seconds), 1),
         "accuracy": [
             round(statistics.mean(each), 4)
@@ -112,12 +112,13 @@ def _row(
     }
 
 
-def _last(curve: list[Score]) -> float:
+def last(curve: list[Score]) -> float:
+    """The accuracy that is compared."""
     return statistics.mean(score.accuracy for score in curve[-LAST:])
 
 
 def _final(curves: list[list[Score]]) -> float:
-    return statistics.mean(map(_last, curves))
+    return statistics.mean(map(last, curves))
 
 
 def equal_to_reference(problem: Problem, rounds: int, seed: int = 1) -> float:

@@ -4,7 +4,7 @@ import sys
 from dataclasses import replace
 from typing import Any
 
-from benchmarks.learning import play
+from benchmarks.learning import accuracy, play
 from benchmarks.learning.contest import LOCAL, SLICE_PARAMETERS, Contest
 from broker.contract.federated.codecs.spec import CodecOptions, CodecSpec
 from broker.contract.federated.job import StrategySpec
@@ -16,7 +16,6 @@ CODECS = {
     "one_bit": CodecSpec("one_bit"),
     "top_k 1 % int4": CodecSpec("top_k", CodecOptions(0.01, 4)),
 }
-LAST = 5
 
 
 def measure(given: Contest) -> dict[str, Any]:
@@ -29,7 +28,7 @@ def measure(given: Contest) -> dict[str, Any]:
         )
         trainer = play.trainer_of(given.network)
         curve = list(play.Played(spec, given.fleet, trainer, given.first, 1).run())
-        final = sum(score.accuracy for score in curve[-LAST:]) / len(curve[-LAST:])
+        final = accuracy.last(curve)
         print(f"{name}: {100 * final:.2f} %", file=sys.stderr)
         rows.append(
             {

@@ -34,7 +34,7 @@ class Problem:
     Attributes:
         says: what it is, for people.
         rounds: until its curves are flat, or patience is over.
-        own: a strategy's own settings here, by its name, over those of `strategies.py`.
+        own: a strategy's own options here, by its name, over those of `strategies.py`.
     """
 
     name: str

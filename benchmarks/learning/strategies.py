@@ -1,7 +1,7 @@
 """How each strategy was set: by trying a few values of each, on a seed that is not reported."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from broker.contract.federated.job import LocalSpec, StrategySpec
 
@@ -22,14 +22,12 @@ SETTINGS = {
     "fedprox": Setting(prox_mu=0.01),
     "scaffold": Setting(),
 }
-PROX = "prox_mu"
 
 
 def setting(name: str, own: Mapping[str, float]) -> Setting:
-    """A strategy's setting with a problem's own values over it."""
+    """A strategy's setting with a problem's own options over it."""
     base = SETTINGS[name]
-    rest = {key: value for key, value in own.items() if key != PROX}
-    return Setting({**base.options, **rest}, own.get(PROX, base.prox_mu))
+    return replace(base, options={**base.options, **own})
 
 
 def specs(
@@ -37,5 +35,4 @@ def specs(
 ) -> tuple[StrategySpec, LocalSpec]:
     """What a job says of strategy and local training."""
     options = dict(chosen.options) | ({"devices": devices} if name == "scaffold" else {})
-    trained = LocalSpec(local.epochs, local.batch, local.learning_rate, prox_mu=chosen.prox_mu)
-    return StrategySpec(name, options), trained
+    return StrategySpec(name, options), replace(local, prox_mu=chosen.prox_mu)

@@ -18,7 +18,6 @@ from benchmarks.peers.memory import Memory, end
 from benchmarks.peers.wire_meter import WireMeter
 
 APP = Path(__file__).parent / "flower"
-NAMES = ("w1", "b1", "w2", "b2")
 LOOK_S = 0.01
 TRIES = 6
 
@@ -93,15 +92,14 @@ def _prepare(folder: Path, contest: Contest) -> None:
     for name, part in contest.fleet.devices.items():
         save(part, folder / f"{name}.npz")
     save(contest.fleet.test, folder / "test.npz")
-    first = dict(zip(NAMES, contest.arrays(contest.first), strict=True))
-    np.savez(folder / "first.npz", **first)  # type: ignore[arg-type]
+    np.savez(folder / "first.npz", *contest.arrays(contest.first))
     (folder / "home").mkdir()
 
 
 def _play(contest: Contest, folder: Path, processes: _Processes, side: Side) -> None:
     port, *ports = _free_ports(1 + len(contest.fleet.devices))
-    told = f'[superlink]\ndefault = "b"\n\n[superlink.b]\naddress = "127.0.0.1:{port}"\n'
-    (folder / "home" / "config.toml").write_text(f"{told}insecure = true\n")
+    connection = f'[superlink]\ndefault = "b"\n\n[superlink.b]\naddress = "127.0.0.1:{port}"\n'
+    (folder / "home" / "config.toml").write_text(f"{connection}insecure = true\n")
     local = ("--insecure", "--host", "127.0.0.1", "--port")
     link = processes.start(
         *("superlink", "flower-superlink", "--disable-runtime-dependency-installation"),
@@ -123,8 +121,8 @@ def _play(contest: Contest, folder: Path, processes: _Processes, side: Side) -> 
         while len(side.at_s) <= contest.rounds:
             seen = lines.read_text().splitlines() if lines.exists() else []
             for line in seen[len(side.at_s) :]:
-                told_ = json.loads(line)
-                side.mark(told_["at"], told_["accuracy"], meter.read())
+                told = json.loads(line)
+                side.mark(told["at"], told["accuracy"], meter.read())
             if time.monotonic() > until:
                 raise MissingError(f"flower: {len(side.at_s)} models in {PATIENCE_S:g} s")
             time.sleep(LOOK_S)

@@ -51,7 +51,7 @@ def train(
         b1 -= rate * back.sum(axis=0)
 
 
-@client.train()  # type: ignore[untyped-decorator]
+@client.train()
 def round_of_a_device(message: Message, context: Context) -> Message:
     """Train on the device's file, and send all parameters back."""
     config = context.run_config
@@ -66,7 +66,7 @@ def round_of_a_device(message: Message, context: Context) -> Message:
     return Message(content=content, reply_to=message)
 
 
-@server.main()  # type: ignore[untyped-decorator]
+@server.main()
 def main(grid: Grid, context: Context) -> None:
     """Play all rounds; a line for each goes to `rounds.jsonl` as soon as its model is there."""
     config = context.run_config
@@ -74,7 +74,7 @@ def main(grid: Grid, context: Context) -> None:
     with np.load(folder / "test.npz") as held:
         x, y = held["examples"], held["labels"]
     with np.load(folder / "first.npz") as held:
-        first = ArrayRecord([held[name] for name in ("w1", "b1", "w2", "b2")])
+        first = ArrayRecord([held[name] for name in held.files])
 
     def evaluate(number: int, arrays: ArrayRecord) -> MetricRecord:
         at = time.time()

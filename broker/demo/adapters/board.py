@@ -1,6 +1,7 @@
 """An emulated microcontroller for the demo: `selvedge mcu emulate` as a process of its own."""
 
 import json
+import os
 import select
 import subprocess
 import sys
@@ -44,7 +45,7 @@ class EmulatedBoard:
             left_s = end - time.monotonic()
             if left_s <= 0 or not select.select([self._process.stdout], [], [], left_s)[0]:
                 raise UnavailableError(f"the emulated board did not start in {START_S:g} s")
-            more = self._process.stdout.read1(4096)  # type: ignore[attr-defined]
+            more = os.read(self._process.stdout.fileno(), 4096)
             if not more:
                 break
             said += more
