@@ -1,4 +1,4 @@
-"""How each strategy was set: by trying a few values of each, on a seed that is not reported."""
+"""How each strategy was set: by trying a few values (docs/explain/federated-numbers.md)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace

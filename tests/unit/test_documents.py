@@ -19,6 +19,17 @@ PAGES = [page for where in ("*.md", "docs/**/*.md", "examples/*/*.md") for page 
 NAMES = {str(page.relative_to(ROOT)): page for page in sorted(PAGES)}
 GENERATED_USAGE = "docs/reference/cli.md"
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+FOLDERS = (
+    "agent",
+    "benchmarks",
+    "broker",
+    "deploy",
+    "docs",
+    "engine",
+    "firmware_bridge",
+    "tests",
+    "toolchain",
+)
 SHELL = ("", "sh", "console")
 
 
@@ -58,6 +69,16 @@ def test_links_lead_somewhere(name):
     for target, anchor in links(NAMES[name]):
         assert target.exists(), target
         assert not anchor or anchor in anchors(target), f"{target.name}#{anchor}"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_files_that_are_named_are_there(name):
+    """Paths from the root of the project, and tests by their names alone."""
+    for text in re.findall(r"`([\w./-]+)`", NAMES[name].read_text()):
+        if text.split("/")[0] in FOLDERS:
+            assert (ROOT / text).exists(), text
+        elif re.fullmatch(r"test_\w+\.py", text):
+            assert list((ROOT / "tests").glob(f"*/{text}")), text
 
 
 def test_the_index_names_every_page():
