@@ -5,8 +5,6 @@ about all the rest.
 """
 
 import json
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -175,17 +173,6 @@ def test_a_thief_among_the_devices_changes_nothing_and_reads_nothing(
         device.client.disconnect()
 
 
-def secured_agent(fleet: Fleet, learner: Learner, certificate: str) -> subprocess.Popen:
-    """An agent of a name, with the certificate of a name."""
-    words = ["--config", learner.config, "--device", learner.device, "--state", learner.state]
-    words += ["--broker", f"mqtts://localhost:{fleet.port}"]
-    member = fleet.root / "devices" / certificate
-    named = {"ca": "ca.crt", "cert": "client.crt", "key": "client.key"}
-    words += [f"--set=broker.{key}={json.dumps(str(member / file))}" for key, file in named.items()]
-    command = [sys.executable, "-m", "selvedge", "agent", *map(str, words)]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-
 def test_agents_learn_with_certificates_and_one_in_anothers_name_does_not(
     fleet, process, operators, tmp_path, capsys
 ):
@@ -198,7 +185,7 @@ def test_agents_learn_with_certificates_and_one_in_anothers_name_does_not(
             home.mkdir()
             samples = samples_of(known, range(100 * n, 100 * n + 100))
             learner = Learner(home, name, samples, jobs=["learned"])
-            agents.append(secured_agent(fleet, learner, "thief" if n == 2 else name))
+            agents.append(learner.start_secured(fleet, "thief" if n == 2 else name))
         for name, data in FILES.items():
             (tmp_path / name).write_bytes(data)
         path = tmp_path / "learned.json"

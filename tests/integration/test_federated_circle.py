@@ -1,6 +1,5 @@
 """The whole circle: devices train, the aggregator quantizes and ships, the devices serve it."""
 
-import io
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,52 +9,15 @@ import pytest
 from agent.config.samples import SamplesConfig
 from agent.learning.samples.adapters.sqlite_samples import SAMPLES_FILE, SqliteSamples
 from broker.adapters.private_broker import RunningBroker
-from broker.contract.bundle.manifest import Manifest, read_manifest
-from broker.contract.federated.channels import JobOutcomeChannel
-from broker.contract.federated.outcome import JobOutcome
-from broker.contract.messages import decode
 from tests.support.agents import Bench, RunningAgent
 from tests.support.aggregator_rig import Process
 from tests.support.exports import litert
-from tests.support.federation import Watch, digits, job, samples_of
+from tests.support.federation import Watch, calibration, circle, digits, samples_of
 
 pytest_plugins = ["tests.support.brokers"]
 
 KNOWN, JUDGES = digits()
 DEVICES = ("pi-0", "pi-1")
-NETWORK = {"input": [8, 8, 1], "layers": [{"kind": "dense", "units": 10}]}
-
-
-class Ear(Watch):
-    """Hears outcomes, too."""
-
-    def __init__(self, port: int) -> None:
-        self.outcomes: list[JobOutcome] = []
-        super().__init__(port)
-
-    def _sort(self, channel: object, payload: bytes) -> None:
-        if isinstance(channel, JobOutcomeChannel) and payload:
-            self.outcomes.append(decode(JobOutcome, payload))
-        else:
-            super()._sort(channel, payload)
-
-    def release(self) -> Manifest:
-        """The manifest of the last outcome."""
-        ref = self.outcomes[-1].manifest
-        assert ref is not None, self.outcomes[-1].reason
-        return read_manifest(self.blob(ref))
-
-    def serving(self, device: str) -> str | None:
-        """The model that gave a device's last result."""
-        told = self.results.get((device, "digits"), [])
-        return told[-1].model if told else None
-
-
-def calibration() -> bytes:
-    """Some pictures that nobody learns from, as real numbers."""
-    out = io.BytesIO()
-    np.save(out, (JUDGES.images[:100] / 255).astype("<f4"))
-    return out.getvalue()
 
 
 @pytest.fixture
@@ -83,14 +45,10 @@ def test_what_devices_learn_comes_back_to_them_as_a_model(
     mosquitto: RunningBroker, agents: list[RunningAgent], tmp_path: Path
 ) -> None:
     aggregator = Process(mosquitto.url, tmp_path / "aggregator")
-    outcome = {"network": NETWORK, "input_kind": "image", "calibration": "inputs.npy"}
-    outcome |= {"input_scale": 1 / 255, "input_zero_point": -128}
-    tree = job(devices=2, rounds=3, outcome=outcome)
-    tree["evaluation"] |= {"gate_baseline": True, "deadline_s": 60}
     try:
-        with Ear(mosquitto.address.port) as watch:
-            watch.files["inputs.npy"] = calibration()
-            watch.start_job(tree)
+        with Watch(mosquitto.address.port) as watch:
+            watch.files["inputs.npy"] = calibration(JUDGES)
+            watch.start_job(circle(devices=2, rounds=3))
             watch.wait(lambda: bool(watch.outcomes), 90)
             told = watch.outcomes[-1]
             assert told.shipped, told.reason

@@ -12,14 +12,15 @@ from deploy.emulator import raspberry
 from deploy.emulator.image import Base
 from deploy.emulator.machine import HOST, Machine
 from tests.support.pi_chain import CHAIN, DEVICE, Log, Watch, World, configuration, walk
+from tests.support.pi_learning import HUB, LEARNING, NEIGHBOUR, neighbourhood, own_files
 from tests.support.pi_machine import CACHE, configure
 from tests.support.secured_broker import Fleet, free_pair, init, tls
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="file systems are made by root")
 
 
-def test_from_power_on_to_an_answer_of_the_microcontroller(
-    base: Base, disk: Path, models: dict[str, Path]
+def test_from_power_on_to_a_model_that_it_has_helped_to_train(
+    base: Base, disk: Path, models: dict[str, Path], tmp_path: Path
 ) -> None:
     log = Log(CACHE / "chain.log")
     with secured() as broker:
@@ -29,12 +30,16 @@ def test_from_power_on_to_an_answer_of_the_microcontroller(
         with Machine(base, disk, restores=True) as pi:
             pi.wait_until_up()
             log.note("restored", "a machine with the package on it")
-            configure(pi, models | credentials, text)
+            configure(pi, models | own_files(tmp_path) | credentials, text)
             pi.shut_down()
             log.note("configured", "and shut down")
         operator = tls(broker.root / "operators/admin")
-        with Watch(broker.operators_port, operator) as watch, Machine(base, disk) as pi:
-            walk(World(pi, watch), CHAIN, log)
+        with (
+            neighbourhood(broker, tmp_path),
+            Watch(broker.operators_port, operator) as watch,
+            Machine(base, disk) as pi,
+        ):
+            walk(World(pi, watch), (*CHAIN, *LEARNING), log)
 
 
 @contextmanager
@@ -44,6 +49,7 @@ def secured() -> Iterator[Fleet]:
         Path(parent).chmod(0o755)  # a broker started by root gives up root and must get there
         root, port = Path(parent) / "fleet", free_pair()
         words = ["--host", HOST, "--host", "127.0.0.1", "--device", DEVICE, "--port", str(port)]
+        words += ["--device", NEIGHBOUR, "--aggregator", HUB]
         assert init(root, *words) == 0
         fleet = Fleet(root, port)
         try:

@@ -1,6 +1,7 @@
 """The samples' file: bounds, age, and a deletion that leaves no byte behind."""
 
 import hashlib
+import os
 import sqlite3
 import subprocess
 import sys
@@ -122,6 +123,17 @@ def test_a_reader_in_the_way_is_told_of(
     reader.close()
     assert store.forget("cam") == 0
     assert not residue(tmp_path, noise("a"))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes files for others")
+def test_what_root_imports_stays_the_agents(tmp_path: Path) -> None:
+    os.chown(tmp_path, 4711, 4712)
+    store = SqliteSamples(tmp_path / "samples.sqlite3")
+    store.put("cam", [sample("a")], BOUNDS, 5)
+    files = list(tmp_path.iterdir())
+    assert len(files) > 1, "the file and its log"
+    assert {(file.stat().st_uid, file.stat().st_gid) for file in files} == {(4711, 4712)}
+    store.close()
 
 
 def test_age(store: SqliteSamples, tmp_path: Path) -> None:

@@ -1,7 +1,10 @@
 """A job on handwritten digits, agents with samples of their own, and a client that watches them."""
 
+import io
 import json
-from collections.abc import Sequence
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +14,7 @@ from agent.config.samples import SamplesConfig
 from agent.learning.samples.adapters.sqlite_samples import SAMPLES_FILE, SqliteSamples
 from agent.learning.samples.sample import Example, Sample
 from broker.contract.blobs import BlobRef, blob_chunks
+from broker.contract.bundle.manifest import Manifest, read_manifest
 from broker.contract.channel import Channel
 from broker.contract.codec import encode_json
 from broker.contract.federated.channels import (
@@ -19,16 +23,19 @@ from broker.contract.federated.channels import (
     EvaluationChannel,
     JobControlChannel,
     JobFileChannel,
+    JobOutcomeChannel,
     JobSpecChannel,
     JobStatusChannel,
     RoundChannel,
     UpdateChannel,
 )
 from broker.contract.federated.job import JobSpec
+from broker.contract.federated.outcome import JobOutcome
 from broker.contract.federated.round import Ack, Evaluation, JobStatus, Round
 from broker.contract.messages import decode
 from broker.learning.job_file import resolve
 from tests.support.agents import LABELS, TOPICS, Fleet, RunningAgent
+from tests.support.secured_broker import Fleet as SecuredFleet
 from tests.support.trainers import module_of
 from toolchain.digits import Digits, split
 from toolchain.digits.adapters import scikit
@@ -81,6 +88,23 @@ def samples_of(known: Digits, at: Sequence[int] | np.ndarray) -> list[Sample]:
     ]
 
 
+def circle(devices: int, rounds: int) -> dict[str, Any]:
+    """A job whose outcome is judged by the devices, quantized and shipped; see `calibration`."""
+    network = {"input": [8, 8, 1], "layers": [{"kind": "dense", "units": 10}]}
+    outcome = {"network": network, "input_kind": "image", "calibration": "inputs.npy"}
+    outcome |= {"input_scale": 1 / 255, "input_zero_point": -128}
+    tree = job(devices, rounds, outcome=outcome)
+    tree["evaluation"] |= {"gate_baseline": True, "deadline_s": 60}
+    return tree
+
+
+def calibration(judges: Digits) -> bytes:
+    """Some pictures that nobody learns from, as real numbers in a `.npy`."""
+    out = io.BytesIO()
+    np.save(out, (judges.images[:100] / 255).astype("<f4"))
+    return out.getvalue()
+
+
 def accuracy(parameters: bytes, judges: Digits) -> float:
     """How many of the digits a head gets right."""
     vector = np.frombuffer(parameters, "<f4")
@@ -116,11 +140,31 @@ class Learner:
         """Start it."""
         return RunningAgent(self.config, port, self.device, state=self.state, **options)
 
+    def start_secured(
+        self, fleet: SecuredFleet, certificate: str, host: str = "localhost"
+    ) -> subprocess.Popen[bytes]:
+        """Start it with the certificate of somebody; `host` is a name that the broker's has."""
+        words = ["--config", self.config, "--device", self.device, "--state", self.state]
+        words += ["--broker", f"mqtts://{host}:{fleet.port}"]
+        member = fleet.root / "devices" / certificate
+        named = {"ca": "ca.crt", "cert": "client.crt", "key": "client.key"}
+        words += [
+            f"--set=broker.{key}={json.dumps(str(member / file))}" for key, file in named.items()
+        ]
+        command = [sys.executable, "-m", "selvedge", "agent", *map(str, words)]
+        return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
 
 class Watch(Fleet):
     """What the aggregator says, and what the devices send it."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(
+        self,
+        port: int,
+        name: str = "fleet-watch",
+        prepare: Callable[[Any], object] = lambda _: None,
+    ) -> None:
+        self.outcomes: list[JobOutcome] = []
         self.rounds: list[Round] = []
         self.jobs: list[JobStatus] = []
         self.by_job: dict[str, JobStatus] = {}
@@ -129,10 +173,12 @@ class Watch(Fleet):
         self.evaluations: list[tuple[int, str, Evaluation]] = []
         self.blobs: dict[tuple[str, int], bytes] = {}
         self.files = dict(FILES)
-        super().__init__(port)
+        super().__init__(port, name, prepare)
 
     def _sort(self, channel: object, payload: bytes) -> None:
         match channel:
+            case JobOutcomeChannel() if payload:
+                self.outcomes.append(decode(JobOutcome, payload))
             case RoundChannel() if payload:
                 self.rounds.append(decode(Round, payload))
             case JobStatusChannel(name) if payload:
@@ -167,6 +213,17 @@ class Watch(Fleet):
     def blob(self, ref: BlobRef) -> bytes:
         """A file, from its chunks."""
         return b"".join(self.blobs[ref.sha256, chunk] for chunk in range(ref.chunks))
+
+    def release(self) -> Manifest:
+        """The manifest of the last outcome."""
+        ref = self.outcomes[-1].manifest
+        assert ref is not None, self.outcomes[-1].reason
+        return read_manifest(self.blob(ref))
+
+    def serving(self, device: str) -> str | None:
+        """The model that gave the last result of a device's pipeline `digits`."""
+        told = self.results.get((device, "digits"), [])
+        return told[-1].model if told else None
 
     def is_over(self) -> bool:
         """Whether the job is done."""

@@ -11,8 +11,9 @@ from broker.contract.messages import McuStatus, Result, Status, decode
 from broker.contract.topics import McuStatusChannel
 from deploy.emulator.machine import Machine
 from firmware_bridge.adapters.emulator import Emulator
-from tests.support.agents import LABELS, Fleet
+from tests.support.agents import LABELS
 from tests.support.boards import image
+from tests.support.federation import Watch as FederationWatch
 from tests.support.pi_footprint import measure
 from tests.support.pi_machine import CACHE, MODELS
 
@@ -26,7 +27,7 @@ PATIENCE_S = 240.0
 """For one thing to happen on an emulated machine that others keep from running."""
 
 
-class Watch(Fleet):
+class Watch(FederationWatch):
     """What the device publishes; the operator's certificate where there is TLS."""
 
     def __init__(self, port: int, prepare: Callable[[Any], object] = lambda _: None) -> None:
@@ -242,7 +243,7 @@ CHAIN: tuple[Step, ...] = (
     *(boots, is_active, is_online, sees, takes_a_change),
     *(keeps_frames, agrees, weighs, offloads, survives_unplugging),
 )
-"""In this order; what a delivered model or a federated round adds goes to its end."""
+"""In this order; `pi_learning` goes on."""
 
 
 def walk(world: World, steps: tuple[Step, ...], log: Log) -> None:

@@ -1,5 +1,6 @@
 """Samples in SQLite, where what is deleted is overwritten."""
 
+import contextlib
 import os
 import sqlite3
 from array import array
@@ -172,7 +173,8 @@ class SqliteSamples:
 
 def _opened(path: Path) -> sqlite3.Connection:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # its log gets the same rights
+    with contextlib.suppress(FileExistsError):
+        _create(path)
     db = sqlite3.connect(path, isolation_level=None, timeout=BUSY_S)
     try:
         db.execute("PRAGMA secure_delete = ON")
@@ -187,6 +189,17 @@ def _opened(path: Path) -> sqlite3.Connection:
         db.close()
         raise
     return db
+
+
+def _create(path: Path) -> None:
+    """Make the file the folder's owner's, also by root's hand; SQLite treats its log alike."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        if os.geteuid() == 0:
+            owner = path.parent.stat()
+            os.fchown(descriptor, owner.st_uid, owner.st_gid)
+    finally:
+        os.close(descriptor)
 
 
 def _set_up(db: sqlite3.Connection, path: Path) -> None:
