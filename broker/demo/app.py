@@ -15,6 +15,7 @@ from broker.adapters.listen_address import ListenAddress
 from broker.adapters.private_broker import RunningBroker
 from broker.adapters.tcp_proxy import TcpProxy
 from broker.contract.federated.round import JobStatus
+from broker.contract.topics import Topics
 from broker.demo import recipe
 from broker.demo.adapters import processes
 from broker.demo.adapters.board import EmulatedBoard
@@ -34,6 +35,9 @@ ANSWER_TIMEOUT_S = 30.0
 CUT_S = 3.0
 CUT_AFTER_ROUND = 2
 TAIL_S = 20.0
+OWN_PREFIX = "selvedge-demo/v1"
+"""Of the topics on a broker that others use as well: what the demo says and clears is its own."""
+
 
 Say = Callable[[str, str], None]
 
@@ -49,6 +53,7 @@ class Demo:
         self._devices = [f"demo-{number + 1}" for number in range(agents)]
         self._rounds = rounds
         self._broker_url = broker_url
+        self._topics = Topics() if broker_url is None else Topics(OWN_PREFIX)
         self._say = say
         self._processes: list[Process] = []
         self.job: JobStatus | None = None
@@ -76,14 +81,14 @@ class Demo:
             cable = stack.enter_context(TcpProxy(address.port, target_host=address.host))
             self._write_configs(folder, made, models)
             federation.deal(lambda device: folder / f"{device}.toml")
-            watcher = Watcher(address, tally)
+            watcher = Watcher(address, self._topics, tally)
             watcher.connect()
             stack.callback(watcher.leave)
             if broker is None:
                 stack.callback(watcher.forget)
             stack.enter_context(self._running(folder, url, cable.port))
             self._wait_online(watcher, tally)
-            federation.start(url)
+            federation.start(url, self._topics.prefix)
             self._change_threshold(watcher, tally)
             federation.wait_round(watcher, min(CUT_AFTER_ROUND, self._rounds), self._check)
             self._cut(watcher, tally, cable, broker)
@@ -154,7 +159,7 @@ class Demo:
 
     def _start_broker(self, stack: ExitStack) -> RunningBroker | None:
         if self._broker_url is not None:
-            self._say("broker", f"yours, at {self._broker_url}")
+            self._say("broker", f"yours, at {self._broker_url}, under {self._topics.prefix}")
             return None
         broker = private_broker.start()
         self._current = broker
@@ -176,11 +181,12 @@ class Demo:
 
     @contextmanager
     def _running(self, folder: Path, broker_url: str, agents_port: int) -> Iterator[None]:
+        prefix = self._topics.prefix
         try:
-            self._processes.append(processes.aggregator(broker_url, folder))
+            self._processes.append(processes.aggregator(broker_url, prefix, folder))
             for device in self._devices:
-                words = (f"mqtt://127.0.0.1:{agents_port}", folder, folder / f"{device}.toml")
-                self._processes.append(processes.agent(device, *words))
+                url, config = f"mqtt://127.0.0.1:{agents_port}", folder / f"{device}.toml"
+                self._processes.append(processes.agent(device, url, prefix, folder, config))
             yield
         finally:
             for each in reversed(self._processes):
@@ -196,14 +202,8 @@ class Demo:
         began = time.monotonic()
 
         def all_serve() -> bool:
-            return all(
-                (status := watcher.status.get(device)) is not None
-                and all(
-                    name in status.pipelines and status.pipelines[name].state == "running"
-                    for _, name in tally.streams_of(device)
-                )
-                for device in self._devices
-            )
+            names = {one: [name for _, name in tally.streams_of(one)] for one in self._devices}
+            return all(watcher.runs(device, own) for device, own in names.items())
 
         if not watcher.wait_until(all_serve, ONLINE_TIMEOUT_S, self._check):
             raise LinkError(f"not every agent came online within {ONLINE_TIMEOUT_S:.0f} s")

@@ -8,7 +8,7 @@ from pathlib import Path
 from broker.contract.exit_code import ExitCode
 from broker.contract.outcome import Outcome
 from broker.demo import recipe
-from broker.demo.app import Demo
+from broker.demo.app import OWN_PREFIX, Demo
 from broker.learning.watch_cli import write_curves
 
 MOST_AGENTS, MOST_ROUNDS = 16, 100
@@ -25,7 +25,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", metavar="DIR", type=Path, help="write digits.csv and digits.png, round by round"
     )
-    parser.add_argument("--broker", metavar="URL", help="use this broker, not a private one")
+    parser.add_argument(
+        "--broker", metavar="URL", help=f"use this one, under {OWN_PREFIX}, not a private one"
+    )
 
 
 def run(arguments: argparse.Namespace) -> Outcome:

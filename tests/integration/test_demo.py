@@ -6,8 +6,16 @@ import sys
 from pathlib import Path
 
 from agent.runtime.adapters.installed import available
+from broker.adapters import private_broker
+from broker.adapters.operator_link import OperatorLink
+from broker.contract.federated.channels import BlobChannel, JobOutcomeChannel
+from broker.contract.topics import FleetDesiredChannel, Topics
 from broker.demo.adapters import wasm_model
 from broker.demo.adapters.board import EmulatedBoard
+from broker.demo.adapters.watcher import Watcher
+from broker.demo.app import OWN_PREFIX
+from broker.demo.tally import Tally
+from broker.fleet.broker_address import broker_address
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -51,3 +59,21 @@ def test_without_pywasm3_one_line_says_so(monkeypatch):
     names, lacking = wasm_model.runtimes()
     assert "wasm3" not in names
     assert lacking == ["without wasm3: pywasm3 needs gcc and python3-dev to be installed"]
+
+
+def test_on_a_broker_of_others_the_demo_clears_its_own_and_nothing_else():
+    fleets, own, chunk = Topics(), Topics(OWN_PREFIX), BlobChannel("0" * 64, 0, 0)
+    theirs = {fleets.topic(each) for each in (FleetDesiredChannel(), chunk)}
+    with private_broker.start() as broker:
+        address = broker_address({"url": broker.url}, {})
+        watcher = Watcher(broker.address, own, Tally({}))
+        watcher.connect()
+        watcher.desire({"version": 1})
+        with OperatorLink(address) as link:
+            for topic in (*theirs, own.topic(chunk), own.topic(JobOutcomeChannel("digits"))):
+                link.publish_retained(topic, b"{}")
+        assert watcher.wait_until(lambda: watcher.left == 3, 5, lambda: None)
+        watcher.forget()
+        watcher.leave()
+        with OperatorLink(address) as link:
+            assert set(dict(link.retained(["#"]))) == theirs

@@ -67,14 +67,14 @@ class Federation:
         for device, share in self._made.private.items():
             self._say("samples", f"{device} alone has {recipe.classes_of(share)}")
 
-    def start(self, broker_url: str) -> None:
+    def start(self, broker_url: str, prefix: str) -> None:
         """Start the job, as an operator does.
 
         Raises:
             UnavailableError: it was refused.
         """
         files = self._folder / "job.json", self._folder / "calibration.npy"
-        processes.starting(*files, broker_url, self._folder).finish()
+        processes.starting(*files, broker_url, prefix, self._folder).finish()
         self._say(
             "job",
             f"{self._rounds} rounds of FedAvg, int8 updates; the trainer is wasm without imports",

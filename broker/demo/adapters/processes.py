@@ -66,16 +66,17 @@ class Process:
         return lines[-1] if lines else "?"
 
 
-def agent(device: str, broker_url: str, folder: Path, config: Path) -> Process:
+def agent(device: str, broker_url: str, prefix: str, folder: Path, config: Path) -> Process:
     """The agent of a device."""
     words = ["agent", "--config", str(config), "--device", device, "--broker", broker_url]
+    words += ["--set", f"broker.prefix={prefix}"]
     return Process(device, [*words, "--state", str(folder / device)], folder)
 
 
-def aggregator(broker_url: str, folder: Path) -> Process:
+def aggregator(broker_url: str, prefix: str, folder: Path) -> Process:
     """The aggregator."""
-    words = ["aggregator", "--broker", broker_url, "--state", str(folder / "aggregator")]
-    return Process("aggregator", words, folder)
+    words = ["aggregator", "--broker", broker_url, "--prefix", prefix]
+    return Process("aggregator", [*words, "--state", str(folder / "aggregator")], folder)
 
 
 def importing(device: str, pipeline: str, samples: Path, folder: Path, config: Path) -> Process:
@@ -85,7 +86,7 @@ def importing(device: str, pipeline: str, samples: Path, folder: Path, config: P
     return Process(f"import-{device}", words, folder)
 
 
-def starting(job: Path, calibration: Path, broker_url: str, folder: Path) -> Process:
+def starting(job: Path, calibration: Path, broker_url: str, prefix: str, folder: Path) -> Process:
     """Start a federated job."""
-    words = ["fl", "start", str(job), "--broker", broker_url, "--calibration", str(calibration)]
-    return Process("start", words, folder)
+    words = ["fl", "start", str(job), "--broker", broker_url, "--prefix", prefix]
+    return Process("start", [*words, "--calibration", str(calibration)], folder)

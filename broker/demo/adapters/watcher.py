@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,10 +10,9 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
 from broker.adapters.listen_address import ListenAddress
-from broker.contract.channel import Channel
 from broker.contract.codec import encode_json
 from broker.contract.errors import ContractError
-from broker.contract.federated.channels import BlobChannel, JobStatusChannel
+from broker.contract.federated.channels import JobStatusChannel
 from broker.contract.federated.round import JobStatus
 from broker.contract.messages import Metrics, ReportedConfig, Result, Status, decode
 from broker.contract.topics import (
@@ -41,9 +40,9 @@ KINDS = tuple(
 class Watcher:
     """Collects what devices say into a `Tally`."""
 
-    def __init__(self, address: ListenAddress, tally: Tally) -> None:
+    def __init__(self, address: ListenAddress, topics: Topics, tally: Tally) -> None:
         self._address = address
-        self._topics = Topics()
+        self._topics = topics
         self._tally = tally
         self._changed = threading.Condition()
         self._ready = threading.Event()
@@ -84,8 +83,19 @@ class Watcher:
         topic = self._topics.topic(FleetDesiredChannel())
         self._client.publish(topic, encode_json(document), qos=1, retain=True)
 
+    def runs(self, device: str, pipelines: Iterable[str]) -> bool:
+        """Whether a device says that all of these pipelines run."""
+        status = self.status.get(device)
+        found = {} if status is None else status.pipelines
+        return all(name in found and found[name].state == "running" for name in pipelines)
+
+    @property
+    def left(self) -> int:
+        """How many messages are retained under the demo's topics."""
+        return len(self._left)
+
     def forget(self) -> None:
-        """Clear what the demo left in a broker that goes on."""
+        """Clear all that is retained under the demo's topics, in a broker that goes on."""
         with self._changed:
             left = sorted(self._left)
         cleared = [self._client.publish(topic, b"", qos=1, retain=True) for topic in left]
@@ -130,14 +140,14 @@ class Watcher:
     def _on_message(self, _: mqtt.Client, __: object, message: mqtt.MQTTMessage) -> None:
         with self._changed:
             try:
-                self._take(message.topic, bytes(message.payload), message.retain)
+                self._take(message.topic, bytes(message.payload))
             except ContractError:
                 return
             self._changed.notify_all()
 
-    def _take(self, topic: str, payload: bytes, was_there: bool) -> None:
+    def _take(self, topic: str, payload: bytes) -> None:
         channel = self._topics.channel(topic)
-        if channel.retained and not was_there and self._is_ours(channel):
+        if channel.retained:
             (self._left.add if payload else self._left.discard)(topic)
         match channel:
             case ResultsChannel(device, pipeline) if (device, pipeline) in self._tally.truth:
@@ -150,10 +160,3 @@ class Watcher:
                 self.reported[device] = decode(ReportedConfig, payload)
             case JobStatusChannel(job) if job == JOB and payload:
                 self.job = decode(JobStatus, payload)
-
-    def _is_ours(self, channel: Channel) -> bool:
-        """Whether the demo wrote it; blobs that came meanwhile are taken to be."""
-        if isinstance(channel, BlobChannel | FleetDesiredChannel):
-            return True
-        is_of_job = getattr(channel, "job", None) == JOB
-        return is_of_job or getattr(channel, "device", None) in self._tally.devices
