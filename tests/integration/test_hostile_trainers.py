@@ -180,7 +180,7 @@ def test_of_what_is_no_update_nothing_is_kept(module, text, tmp_path):
 def test_a_module_that_copies_examples_into_its_update_sends_no_byte_more(codec, tmp_path):
     """Its parameters are its only way out: as many as the job says, clipped, under the codec."""
     privacy = {"mode": "none", "clip_norm": CLIP}
-    spec = spec_of(codec={"name": codec}, privacy=privacy, share_class_counts=False)
+    spec = spec_of(codec={"name": codec}, privacy=privacy)
     thief = t.text(stores(example(0), example(1), example(0), example(1)))
     honest = t.text(stores(*["(f32.const 0.01)"] * PARAMETERS))
     sizes = []

@@ -143,9 +143,6 @@ class JobSpec:
     outcome: Annotated[OutcomeSpec | None, Doc("none: nothing is shipped")] = None
     slice_parameters: Annotated[int, Range(1, 2**16)] = 8192
     shards: Annotated[int, Range(1, 64), Doc("slice n travels in shard n mod this")] = 1
-    share_class_counts: Annotated[
-        bool, Doc("whether a device may tell how many examples it has of each class")
-    ] = False
 
     @property
     def vectors(self) -> int:
