@@ -240,7 +240,7 @@ class Aggregator:
         except MessageError as error:
             log.warning("job %s: what its outcome superseded stays: %s", name, error)
             return
-        for blob in old - self._jobs[name].told_blobs:
+        for blob in old:
             self._say(name, Withdraw(blob))
 
     def _waits(self, name: str, why: str) -> None:
@@ -256,7 +256,7 @@ class Aggregator:
             case Show(ref, data):
                 for place, chunk in blob_chunks(ref, data):
                     publish(topic(place), chunk, retain=True)
-            case Withdraw(ref):
+            case Withdraw(ref) if not self._is_told(ref):
                 for number in range(ref.chunks):
                     publish(topic(ref.channel(number)), b"", retain=True)
             case WithdrawFile(ref):
@@ -266,6 +266,10 @@ class Aggregator:
                     publish(topic(file), b"", retain=True)
             case Supersede(ref):
                 self._fetching.want((name, TO_CLEAR), ref, _now_ms())
+
+    def _is_told(self, ref: BlobRef) -> bool:
+        """Whether some job tells devices of a blob: equal files of two jobs are one."""
+        return any(ref in job.told_blobs for job in self._jobs.values())
 
 
 def _now_ms() -> int:

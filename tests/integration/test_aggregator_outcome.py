@@ -10,6 +10,7 @@ from broker.adapters import private_broker
 from broker.contract.bundle.manifest import read_manifest
 from broker.contract.federated.outcome import JobOutcome
 from broker.contract.messages import encode
+from tests.support.aggregation import job
 from tests.support.aggregator_rig import DEVICES, Fleet, Process, run_job, shipping_job
 from tests.support.brokers import TestClient, eventually
 from tests.support.wasm_modules import Wasmtime
@@ -146,8 +147,12 @@ def test_a_network_that_does_not_fit_is_told_and_the_job_ends(tmp_path):
 
 
 def test_an_outcome_of_an_earlier_life_is_counted_on_and_its_files_are_cleared(calm, tmp_path):
+    """But for one on which another job stands: its devices still fetch it."""
     first, left = calm
     old = replace(first.outcome, release=7)
+    backbone = manifest_files(first)[1]
+    neighbour = replace(job(), id="neighbour")
+    neighbour = replace(neighbour, model=replace(neighbour.model, backbone=backbone))
     with private_broker.start(engine="mosquitto") as running:
         port = running.address.port
         with TestClient("before").connect(port) as before:
@@ -155,6 +160,7 @@ def test_an_outcome_of_an_earlier_life_is_counted_on_and_its_files_are_cleared(c
                 if "/blobs/" in topic:
                     before.publish(topic, payload, retain=True)
             before.publish("selvedge/v1/fl/digits/outcome", encode(old), retain=True)
+            before.publish("selvedge/v1/fl/neighbour/spec", encode(neighbour), retain=True)
         process = Process(running.url, tmp_path / "state")
         fleet = Fleet(port, shipping_job(1), random.Random(5))
         try:
@@ -168,8 +174,9 @@ def test_an_outcome_of_an_earlier_life_is_counted_on_and_its_files_are_cleared(c
             assert isinstance(fleet.outcome, JobOutcome)
             assert (fleet.outcome.release, fleet.outcome.shipped) == (8, True)
             wanted = {m.sha256 for m in manifest_files(fleet)}
-            gone = {m.sha256 for m in manifest_files(first)} - wanted
+            gone = {m.sha256 for m in manifest_files(first)} - wanted - {backbone.sha256}
             assert gone
+            assert backbone.sha256 not in wanted
 
             def on_broker() -> set[str]:
                 with TestClient("late").connect(port) as late:
@@ -177,7 +184,7 @@ def test_an_outcome_of_an_earlier_life_is_counted_on_and_its_files_are_cleared(c
                     return {m.topic.split("/")[3] for m in late.drain(0.4)}
 
             assert eventually(lambda: not gone & on_broker(), 15)
-            assert wanted <= on_broker()
+            assert wanted | {backbone.sha256} <= on_broker()
         finally:
             fleet.close()
             assert process.stop() == 0

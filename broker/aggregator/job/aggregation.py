@@ -96,7 +96,7 @@ class Aggregation:
 
     @property
     def told_blobs(self) -> set[BlobRef]:
-        """The blobs that the fleet may still want."""
+        """The blobs that devices may fetch as things stand."""
         return releasing.told_blobs(self.job, self._store)
 
     @property
@@ -104,7 +104,7 @@ class Aggregation:
         """The release that is to be made now; `exported` takes what came of it."""
         if self.vectors is None:
             return None
-        return releasing.order(self.job, self._store, v.blob(self.vectors.model))
+        return releasing.order(self.job, self._store, self.vectors)
 
     def keep(self, data: bytes) -> None:
         """Take a file that the job lacked, other than its first parameters."""
@@ -249,10 +249,7 @@ class Aggregation:
         control = new.state.get(CONTROL)
         closed = events.Closed(told, v.ref(new.model), None if control is None else v.ref(control))
         self._over(round_)
-        if self.job.model not in (closed.model, self.spec.model.initial):
-            self._outs.append(Withdraw(self.job.model))
-        if self.job.control not in (closed.control, None):
-            self._outs.append(Withdraw(self.job.control))
+        self._outs += map(Withdraw, filter(None, (self.job.model, self.job.control)))
         self._keep(new)
         self._decide(happenings.Made(closed), now_ms)
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from broker.aggregator.job.machine import Job, State
+from broker.aggregator.job.vectors import Vectors, blob
 from broker.aggregator.job.words import Out, Say, Show, Supersede, WithdrawFile
 from broker.aggregator.store import Store
 from broker.contract.blobs import BlobRef
@@ -48,7 +49,7 @@ def needed(spec: JobSpec) -> Iterator[tuple[BlobRef, bool]]:
         yield spec.model.backbone, False
 
 
-def order(job: Job, store: Store, model: bytes) -> Order | None:
+def order(job: Job, store: Store, vectors: Vectors) -> Order | None:
     """What is to be made now, if anything; the same after a restart."""
     if job.state is not State.PUBLISHING:
         return None
@@ -61,7 +62,7 @@ def order(job: Job, store: Store, model: bytes) -> Order | None:
     privacy = None
     if job.epsilon is not None:
         privacy = PrivacySpent(job.epsilon, spec.privacy.delta, mechanism(spec.privacy))
-    return Order(spec, job.release, model, files, record, privacy)
+    return Order(spec, job.release, blob(vectors.model), files, record, privacy)
 
 
 def mechanism(privacy: PrivacySpec) -> str:
@@ -83,32 +84,35 @@ def files_of(manifest: Manifest) -> list[BlobRef]:
     return [*(one.blob for one in manifest.artifacts), *golden]
 
 
+def shipped(job: Job, store: Store) -> list[BlobRef]:
+    """All blobs of the outcome, its manifest last; none if nothing was shipped."""
+    outcome = job.outcome
+    if outcome is None or outcome.manifest is None:
+        return []
+    data = store.file(outcome.manifest)
+    assert data is not None, "a release is on the disk before it is told"
+    return [*files_of(read_manifest(data)), outcome.manifest]
+
+
 def told_outcome(job: Job, store: Store) -> Iterator[Out]:
     """The files of the outcome, the outcome, and only then what it takes the place of."""
     outcome = job.outcome
     if outcome is None:
         return
-    if outcome.manifest is not None:
-        data = store.file(outcome.manifest)
-        assert data is not None, "a release is on the disk before it is told"
-        for ref in files_of(read_manifest(data)):
-            file = store.file(ref)
-            assert file is not None, "with all its files"
-            yield Show(ref, file)
-        yield Show(outcome.manifest, data)
+    for ref in shipped(job, store):
+        data = store.file(ref)
+        assert data is not None, "with all its files"
+        yield Show(ref, data)
     yield Say(JobOutcomeChannel(job.spec.id), outcome)
-    if job.superseded not in (None, outcome.manifest):
-        assert job.superseded is not None
+    if job.superseded is not None and job.superseded != outcome.manifest:
         yield Supersede(job.superseded)
 
 
 def told_blobs(job: Job, store: Store) -> set[BlobRef]:
-    """What must not be cleared with an outcome of an earlier life."""
-    kept = {job.model, job.spec.model.initial}
-    for out in told_outcome(job, store):
-        if isinstance(out, Show):
-            kept.add(out.ref)
-    return kept
+    """All blobs that devices may fetch for a job as it stands."""
+    model = job.spec.model
+    kept = {job.model, model.initial, *model.trainers.values(), *shipped(job, store)}
+    return kept | {ref for ref in (job.control, model.backbone) if ref is not None}
 
 
 def told_files(spec: JobSpec, store: Store) -> Iterator[Out]:

@@ -32,7 +32,7 @@ class Show:
 
 @dataclass(frozen=True)
 class Withdraw:
-    """Clear a blob that nobody needs any more."""
+    """Clear a blob of which a job has no more use, unless some job tells devices of it."""
 
     ref: BlobRef
 
