@@ -1,10 +1,13 @@
 """Bad input is refused with a reason and counted, and the round goes on; jobs stop as told."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from broker.aggregator.job import judging
 from broker.aggregator.job.check import check_runnable
 from broker.aggregator.job.machine import State
 from broker.contract.federated.errors import JobError
@@ -127,6 +130,13 @@ def test_a_flood_of_names_is_bounded(bench):
     assert "too many" in bench.ack("d199").refused
 
 
+def test_a_flood_of_judges_is_bounded(bench, monkeypatch):
+    monkeypatch.setattr(judging, "MAX_JUDGES", 5)
+    for n in range(200):
+        bench.at.evaluated(1, f"d{n}", Evaluation(10, 1.0, 5), bench.now_ms)
+    assert len(bench.store.judgements()) == 5
+
+
 def test_too_few_updates_open_the_round_again_and_then_fail(bench):
     for _ in range(2):
         number = bench.at.job.number
@@ -176,6 +186,27 @@ def test_central_noise_is_as_strong_as_the_job_says(tmp_path):
             bench.at.receive(1, f"d{device}", n, f32(np.zeros(length), n), bench.now_ms)
     moved = bench.at.vectors.model.astype(np.float64) - START
     assert moved.std() == pytest.approx(2.0 / 4, rel=0.1)
+
+
+def test_evaluations_weigh_no_more_than_the_job_allows():
+    wanted = replace(job().participation, max_examples=10)
+    bench = Bench(job(participation=wanted), None)
+    bench.at.evaluated(1, "a", Evaluation(2**20, 5.0, 0), bench.now_ms)
+    bench.at.evaluated(1, "b", Evaluation(30, 1.0, 15), bench.now_ms)
+    for n in range(4):
+        bench.send(f"pi-{n}")
+    told = bench.at.job.history[0]
+    assert (told.loss, told.accuracy) == (3.0, 0.25)
+
+
+def test_who_predicts_numbers_is_not_said_to_be_always_wrong():
+    spec = job()
+    bench = Bench(replace(spec, model=replace(spec.model, label_kind=2)), None)
+    bench.at.evaluated(1, "a", Evaluation(30, 1.0), bench.now_ms)
+    for n in range(4):
+        bench.send(f"pi-{n}")
+    told = bench.at.job.history[0]
+    assert (told.loss, told.accuracy) == (1.0, None)
 
 
 def test_evaluations_are_weighted_and_count_once(bench):

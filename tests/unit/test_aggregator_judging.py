@@ -51,11 +51,11 @@ def test_targets_have_no_accuracy():
 @given(st.lists(ANSWERS, max_size=8))
 def test_whatever_devices_say_the_verdict_is_sound(answers):
     store = SqliteStore(None)
-    panel = Panel(SPEC, store)
+    panel = Panel(SPEC, store, of_both=True)
     for n, told in enumerate(answers):
         panel.take(f"d{n % 3}", told)
         panel.take(f"d{n % 3}", Evaluation(1, 0.0, 0, 0.0, 0))
-    again = Panel(SPEC, store)
+    again = Panel(SPEC, store, of_both=True)
     found = again.verdict()
     assert len(panel) == len(again) == (0 if found is None else found.devices)
     if found is not None:

@@ -12,7 +12,7 @@ from broker.aggregator.job import events, happenings, machine, releasing
 from broker.aggregator.job import vectors as v
 from broker.aggregator.job.finish import next_vectors
 from broker.aggregator.job.folding import Folding
-from broker.aggregator.job.judging import Panel, judgement
+from broker.aggregator.job.judging import Panel
 from broker.aggregator.job.report import report, told_status
 from broker.aggregator.job.restoring import restored, verdict_of
 from broker.aggregator.job.telling import all_retained, standing
@@ -66,7 +66,7 @@ class Aggregation:
         self.job.replay(map(events.from_bytes, store.journal()))
         self.vectors = v.from_rows(store.vectors())
         self.round: round_machine.Round | None = None
-        self._panel = Panel(spec, store)
+        self._panel = Panel(spec, store, of_both=self.job.asked is not None)
         self._before: JobOutcome | None = None
         self._folding = Folding(spec, store, "")
         self._saved_ms = self._status_ms = 0
@@ -144,7 +144,7 @@ class Aggregation:
         """Take a device's judgement of the round's model, or of the final one."""
         asked = self.job.asked
         if self.round is not None and number == self.round.number:
-            self._store.put_judgement(device, judgement(told))
+            self._panel.take(device, told)
         elif asked is not None and number == asked.number:
             self._panel.take(device, told)
             self._changed = True
@@ -279,7 +279,7 @@ class Aggregation:
             self.round = round_machine.Round(self.spec, self.job.round.number)
             self._folding = Folding(self.spec, self._store, self.job.round.seed)
             self._saved_ms = now_ms
-        self._panel = Panel(self.spec, self._store)
+        self._panel = Panel(self.spec, self._store, of_both=self.job.asked is not None)
         self._status_ms -= self._limits.status_ms
         self.announce()
 

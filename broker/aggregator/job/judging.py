@@ -1,6 +1,6 @@
-"""From what devices say of the final model to whether it may ship."""
+"""From what devices say of a model to means, and to whether the final one may ship."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from broker.aggregator.store import Judgement, Store
 from broker.contract.bundle.manifest import Judged
@@ -12,19 +12,19 @@ MAX_JUDGES = 2**17
 
 
 class Panel:
-    """The devices that have judged the final model."""
+    """The devices that have judged the model of a round, or the final one beside the first."""
 
-    def __init__(self, spec: JobSpec, store: Store) -> None:
-        """Begin with those that the disk has."""
-        self._spec, self._store = spec, store
+    def __init__(self, spec: JobSpec, store: Store, *, of_both: bool) -> None:
+        """Begin with those that the disk has; `of_both`: an answer without the first is none."""
+        self._spec, self._store, self._of_both = spec, store, of_both
         self._devices = set(store.judgements())
 
     def __len__(self) -> int:
         return len(self._devices)
 
     def take(self, device: str, told: Evaluation) -> None:
-        """Keep the first answer of a device; one that says nothing of the first model is none."""
-        if device in self._devices or told.baseline_loss is None:
+        """Keep the first answer of a device."""
+        if device in self._devices or (self._of_both and told.baseline_loss is None):
             return
         if len(self._devices) < MAX_JUDGES:
             self._devices.add(device)
@@ -44,33 +44,41 @@ def judgement(told: Evaluation) -> Judgement:
     )
 
 
-def weighed(spec: JobSpec, judgements: Iterable[Judgement]) -> Judged | None:
-    """The means over all examples; a device weighs no more than the job lets it.
+def means(spec: JobSpec, judgements: Collection[Judgement]) -> tuple[float, float | None]:
+    """Loss, and of a classifier the share of right answers, over the examples of all devices.
 
-    Only devices that judged both models count, so that the two are compared on the same examples.
+    A device weighs no more than the job lets it. There must be a judgement.
     """
-    both = [one for one in judgements if one.baseline_loss is not None]
-    most = spec.participation.max_examples
-    weights = [min(one.examples, most) for one in both]
-    if not both:
-        return None
+    weights = [weight_of(spec, one) for one in judgements]
 
     def mean(values: Iterable[float]) -> float:
         return sum(w * value for w, value in zip(weights, values, strict=True)) / sum(weights)
 
-    judged = Judged(
-        devices=len(both),
-        examples=sum(weights),
-        loss=mean(one.loss for one in both),
-        baseline_loss=mean(one.baseline_loss or 0.0 for one in both),
-    )
-    if spec.model.label_kind:
-        return judged
-    return Judged(
-        *(judged.devices, judged.examples, judged.loss, judged.baseline_loss),
-        accuracy=mean(one.correct / one.examples for one in both),
-        baseline_accuracy=mean((one.baseline_correct or 0) / one.examples for one in both),
-    )
+    right = (one.correct / one.examples for one in judgements)
+    loss = mean(one.loss for one in judgements)
+    return loss, None if spec.model.label_kind else mean(right)
+
+
+def weight_of(spec: JobSpec, judgement: Judgement) -> int:
+    """How many examples of a device count."""
+    return min(judgement.examples, spec.participation.max_examples)
+
+
+def weighed(spec: JobSpec, judgements: Iterable[Judgement]) -> Judged | None:
+    """What devices found of both models.
+
+    Only devices that judged both models count, so that the two are compared on the same examples.
+    """
+    both = [one for one in judgements if one.baseline_loss is not None]
+    if not both:
+        return None
+    firsts = [
+        Judgement(one.examples, one.baseline_loss or 0.0, one.baseline_correct or 0) for one in both
+    ]
+    loss, accuracy = means(spec, both)
+    baseline_loss, baseline_accuracy = means(spec, firsts)
+    examples = sum(weight_of(spec, one) for one in both)
+    return Judged(len(both), examples, loss, baseline_loss, accuracy, baseline_accuracy)
 
 
 def refusal(spec: JobSpec, judged: Judged | None) -> str | None:

@@ -3,6 +3,7 @@
 from collections.abc import Collection
 
 from broker.aggregator.job.events import Opened
+from broker.aggregator.job.judging import means
 from broker.aggregator.job.machine import Job, State
 from broker.aggregator.round.machine import Round
 from broker.aggregator.store import Judgement
@@ -15,10 +16,9 @@ def report(
 ) -> RoundReport:
     """What a round brought; loss and accuracy are of the model that it began with."""
     counted = [s for s in round_.senders.values() if s.ack is not None and s.ack.counted]
-    judged = sum(each.examples for each in judgements)
-    loss = sum(each.loss * each.examples for each in judgements) / judged if judged else None
-    correct = sum(each.correct for each in judgements)
-    told = [(s.losses[0], s.examples) for s in counted if s.losses is not None]
+    loss, accuracy = means(round_.spec, judgements) if judgements else (None, None)
+    most = round_.spec.participation.max_examples
+    told = [(s.losses[0], min(s.examples, most)) for s in counted if s.losses is not None]
     weight = sum(examples for _, examples in told)
     return RoundReport(
         number=opened.number,
@@ -28,7 +28,7 @@ def report(
         bytes=round_.bytes,
         seconds=round(max(0, now_ms - opened.opened_ms) / 1000, 3),
         loss=loss,
-        accuracy=correct / judged if judged else None,
+        accuracy=accuracy,
         training_loss=sum(loss * n for loss, n in told) / weight if weight else None,
     )
 
