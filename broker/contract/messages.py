@@ -272,4 +272,4 @@ def decode(kind: type[MessageT], payload: bytes) -> MessageT:
     parsed = parse(kind, decode_json(payload), unknown="ignore")
     if isinstance(parsed, list):
         raise MessageError(f"{kind.__name__} refused: {parsed[0]}")
-    return parsed  # type: ignore[no-any-return]
+    return parsed

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from broker.aggregator.store import Checkpoint, Judgement, Verdict
 from broker.contract.blobs import BlobRef
@@ -203,7 +204,7 @@ class SqliteStore:
             for at in range(0, data.nbytes, PART_BYTES):
                 blob.write(data[at : at + PART_BYTES])
 
-    def _read(self, statement: str, *values: object) -> list[tuple]:  # type: ignore[type-arg]
+    def _read(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         with self._translated():
             return self._db.execute(statement, values).fetchall()
 

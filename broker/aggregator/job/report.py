@@ -7,8 +7,14 @@ from broker.aggregator.job.judging import means
 from broker.aggregator.job.machine import Job, State
 from broker.aggregator.round.machine import Round
 from broker.aggregator.store import Judgement
-from broker.contract.federated.round import JobStatus, RoundReport
+from broker.contract.federated.round import JobStatus, RoundReport, RoundState
 from broker.contract.federated.round import Round as ToldRound
+
+OVER: dict[State, RoundState] = {
+    State.DONE: "done",
+    State.FAILED: "failed",
+    State.STOPPED: "stopped",
+}
 
 
 def report(
@@ -79,6 +85,5 @@ def told_round(job: Job) -> ToldRound:
             baseline=spec.model.initial,
         )
     assert job.state is not State.RUNNING, "a job that runs has a round"
-    over = job.state in (State.DONE, State.FAILED, State.STOPPED)
-    state = job.state.value if over else "closed"
-    return ToldRound(spec.id, job.number, state, job.model, job.control, reason=job.reason)  # type: ignore[arg-type]
+    state = OVER.get(job.state, "closed")
+    return ToldRound(spec.id, job.number, state, job.model, job.control, reason=job.reason)

@@ -172,7 +172,7 @@ def read_manifest(data: bytes) -> Manifest:
     if isinstance(manifest, list):
         raise MessageError(f"manifest refused: {manifest[0]}")
     check_manifest(manifest)
-    return manifest  # type: ignore[no-any-return]
+    return manifest
 
 
 def check_manifest(manifest: Manifest) -> None:

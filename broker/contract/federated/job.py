@@ -171,7 +171,7 @@ def read_job(payload: bytes) -> JobSpec:
     if isinstance(spec, list):
         raise JobError(f"JobSpec refused: {spec[0]}")
     check_job(spec)
-    return spec  # type: ignore[no-any-return]
+    return spec
 
 
 def check_job(spec: JobSpec) -> None:

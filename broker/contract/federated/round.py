@@ -12,6 +12,7 @@ from broker.contract.shape import Doc, Length, Pattern, Range
 Seed = Annotated[str, Pattern("[0-9a-f]{16}", "64 bits in 16 hexadecimal digits")]
 RoundNumber = Annotated[int, Range(0, 10**9 - 1)]
 Slice = Annotated[int, Range(0, MAX_SLICES - 1)]
+RoundState = Literal["open", "closed", "done", "failed", "stopped"]
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class Round:
 
     job: Name
     number: RoundNumber
-    state: Literal["open", "closed", "done", "failed", "stopped"]
+    state: RoundState
     model: Annotated[BlobRef, Doc("the global parameters that this round starts from")]
     control: BlobRef | None = None
     open_for_s: Annotated[float, Range(0, 30 * 86_400), Doc("from opened_ms")] = 0.0

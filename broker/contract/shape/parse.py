@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints, overload
 
 from broker.contract.shape.constraints import Constraint, shorten
 
 Path = tuple[str, ...]
+Parsed = TypeVar("Parsed")
+Unknown = Literal["refuse", "ignore"]
 
 MAX_FAULTS = 64
 """As many are kept; a hostile document holds a hundred thousand."""
@@ -35,7 +37,17 @@ class _Refused:
 REFUSED = _Refused()
 
 
-def parse(shape: Any, value: object, *, unknown: Literal["refuse", "ignore"] = "refuse") -> Any:
+@overload
+def parse(
+    shape: type[Parsed], value: object, *, unknown: Unknown = ...
+) -> Parsed | list[Fault]: ...
+
+
+@overload
+def parse(shape: Any, value: object, *, unknown: Unknown = ...) -> Any: ...
+
+
+def parse(shape: Any, value: object, *, unknown: Unknown = "refuse") -> Any:
     """Parse decoded JSON into `shape`.
 
     Args:

@@ -185,7 +185,7 @@ def _report(folder: Path) -> Report | None:
         return None
     if not all((folder / str(place)).exists() for place in range(report.slices)):
         return None
-    return report  # type: ignore[no-any-return]
+    return report
 
 
 def _delete(path: Path) -> None:

@@ -50,7 +50,7 @@ class LearnerProcess:
         report = parse(Report, ended.tree)
         if isinstance(report, list):
             raise ModelError(f"report of the learner refused: {report[0]}")
-        return report  # type: ignore[no-any-return]
+        return report
 
     def close(self) -> None:
         """End it, its trainer and its backbone at once."""
