@@ -36,7 +36,7 @@ from broker.contract.federated.job import JobSpec, read_job
 from broker.contract.federated.outcome import JobOutcome
 from broker.contract.federated.round import Evaluation, JobControl, JobStatus
 from broker.contract.messages import decode, encode
-from broker.errors import BrokerError
+from broker.errors import BrokerError, ConfigError
 from broker.fleet.broker_address import BrokerAddress
 
 log = logging.getLogger(__name__)
@@ -119,7 +119,10 @@ class Aggregator:
         if payload is None:
             store.close()
             return
-        self._add(read_job(payload), payload, store)
+        try:
+            self._add(_named(path.stem, payload), payload, store)
+        except MessageError as error:
+            raise ConfigError(f"{path}: {error}; move it away") from None
 
     def _add(self, spec: JobSpec, payload: bytes, store: SqliteStore) -> None:
         self._specs[spec.id], self._stores[spec.id] = payload, store
@@ -172,12 +175,7 @@ class Aggregator:
         if not payload:
             return
         try:
-            spec = read_job(payload)
-            check_runnable(spec)
-            if spec.id != name:
-                raise MessageError(f"the document of job {name} is that of {spec.id}")  # noqa: TRY301
-            if len(self._jobs) >= MAX_JOBS:
-                raise MessageError(f"there are {MAX_JOBS} jobs; move old files away")  # noqa: TRY301
+            spec = self._accepted(name, payload)
         except (MessageError, BrokerError) as error:
             log.warning("job %s is refused: %s", name, error)
             refusal = JobStatus("refused", 0, reason=str(error)[:400])
@@ -188,6 +186,13 @@ class Aggregator:
         store.commit()
         self._add(spec, payload, store)
         self._fetch(name)
+
+    def _accepted(self, name: str, payload: bytes) -> JobSpec:
+        spec = _named(name, payload)
+        check_runnable(spec)
+        if len(self._jobs) >= MAX_JOBS:
+            raise MessageError(f"there are {MAX_JOBS} jobs; move old files away")
+        return spec
 
     def _fetch(self, name: str) -> None:
         """A job that waits needs its first parameters, and what its release takes."""
@@ -270,6 +275,13 @@ class Aggregator:
     def _is_told(self, ref: BlobRef) -> bool:
         """Whether some job tells devices of a blob: equal files of two jobs are one."""
         return any(ref in job.told_blobs for job in self._jobs.values())
+
+
+def _named(name: str, payload: bytes) -> JobSpec:
+    spec = read_job(payload)
+    if spec.id != name:
+        raise MessageError(f"the document of job {name} is that of {spec.id}")
+    return spec
 
 
 def _now_ms() -> int:

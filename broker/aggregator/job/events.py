@@ -1,16 +1,16 @@
 """What is journalled of a job; its state is the fold of these, see `machine`."""
 
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 from broker.contract.blobs import BlobRef
 from broker.contract.bundle.manifest import Judged
 from broker.contract.codec import decode_json, encode_json
+from broker.contract.errors import MessageError
 from broker.contract.federated.outcome import JobOutcome
 from broker.contract.federated.round import RoundNumber, RoundReport, Seed
 from broker.contract.fields import Count, Digest, Line, Milliseconds
 from broker.contract.shape import parse, to_tree
-from broker.errors import ConfigError
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Ended:
 
 
 Event = Opened | Closed | Lapsed | Asked | Evaluated | Released | Ended
-KINDS: dict[str, type] = {kind.__name__: kind for kind in get_args(Event)}
+KINDS: dict[str, type[Event]] = {kind.__name__: kind for kind in get_args(Event)}
 
 
 def to_bytes(event: Event) -> bytes:
@@ -89,11 +89,13 @@ def from_bytes(line: bytes) -> Event:
     """The event of a line.
 
     Raises:
-        ConfigError: this version writes no such line.
+        MessageError: this version writes no such line.
     """
-    tree: dict[str, Any] = decode_json(line)
-    kind = KINDS.get(tree.pop("event", ""))
-    event = parse(kind, tree) if kind is not None else ["its kind is unknown"]
+    tree = decode_json(line)
+    kind = KINDS.get(tree.pop("event", "")) if isinstance(tree, dict) else None
+    if kind is None:
+        raise MessageError("its journal has an event that is not known")
+    event = parse(kind, tree)
     if isinstance(event, list):
-        raise ConfigError(f"the journal cannot be read: {event[0]}; move the job's file away")
-    return event  # type: ignore[no-any-return]
+        raise MessageError(f"its journal: {kind.__name__}: {event[0]}")
+    return event

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,21 +44,24 @@ class ExportProcess:
         self._ends = time.monotonic() + DEADLINE_S
         self._folder = state / f"{PREFIX}{order.spec.id}"
         shutil.rmtree(self._folder, ignore_errors=True)
-        self._folder.mkdir()
         question = Question(order.spec, order.number, order.record, order.privacy)
-        (self._folder / QUESTION).write_bytes(encode_json(to_tree(question)))
-        (self._folder / MODEL).write_bytes(order.model)
-        for ref, data in order.files.items():
-            (self._folder / ref.sha256).write_bytes(data)
-        self._complaints = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "broker.aggregator.exporting.app", str(self._folder)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=self._complaints,
-            env=os.environ | {"PYTHONPATH": _ROOT, "OPENBLAS_NUM_THREADS": "1"},
-            process_group=0,
-        )
+        with ExitStack() as undo:
+            undo.callback(shutil.rmtree, self._folder, ignore_errors=True)
+            self._folder.mkdir()
+            (self._folder / QUESTION).write_bytes(encode_json(to_tree(question)))
+            (self._folder / MODEL).write_bytes(order.model)
+            for ref, data in order.files.items():
+                (self._folder / ref.sha256).write_bytes(data)
+            self._complaints = undo.enter_context(tempfile.TemporaryFile())
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "broker.aggregator.exporting.app", str(self._folder)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=self._complaints,
+                env=os.environ | {"PYTHONPATH": _ROOT, "OPENBLAS_NUM_THREADS": "1"},
+                process_group=0,
+            )
+            self._held = undo.pop_all()
 
     @staticmethod
     def sweep(state: Path) -> None:
@@ -89,8 +93,7 @@ class ExportProcess:
         if self._process.poll() is None:
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
-        self._complaints.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._held.close()
 
     def _read(self) -> Made | str:
         answer = parse(Answer, decode_json((self._folder / ANSWER).read_bytes()))
