@@ -151,7 +151,8 @@ def _no_command(words: list[str]) -> tuple[str, int]:
         line = f"selvedge: unknown command {words[0]!r}; see 'selvedge --help'"
         print(line, file=sys.stderr)
         return "", ExitCode.USAGE
-    rows = [f"  {name:12}  {COMMANDS[name][1]}" for name in group or COMMANDS]
+    width = max(map(len, COMMANDS))
+    rows = [f"  {name:{width}}  {COMMANDS[name][1]}" for name in group or COMMANDS]
     text = "\n".join(["usage: selvedge COMMAND [--json] …\n", *rows])
     if asked_for_help:
         return text, ExitCode.DONE

@@ -43,6 +43,11 @@ class Progress:
         except (TopicError, MessageError):
             return
 
+    def is_over(self, job: str) -> bool:
+        """Whether a job is known to have ended."""
+        status = self.jobs.get(job)
+        return status is not None and status.state in OVER
+
     def text(self) -> str:
         """A line for each job."""
         lines = [line(name, status) for name, status in sorted(self.jobs.items())]

@@ -20,11 +20,11 @@ from broker.contract.federated.job import JobSpec, read_job
 from broker.contract.outcome import Outcome
 from broker.contract.shape import to_tree
 from broker.errors import UsageError
-from broker.learning.plot import png
-from broker.learning.progress import series, to_csv
+from broker.learning.progress import series
 from broker.learning.simulation.task import CLASSES, FEATURES, PARAMETERS
 from broker.learning.simulation.world import START_MS, Conditions, World
 from broker.learning.start_cli import changed, read_tree
+from broker.learning.watch_cli import write_rounds
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -49,6 +49,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
 
     Raises:
         UsageError: the terms or the conditions make no sense.
+        ConfigError: the files cannot be written.
     """
     conditions = _conditions(arguments)
     spec = _spec(arguments, conditions)
@@ -63,12 +64,10 @@ def run(arguments: argparse.Namespace) -> Outcome:
     tree = _tree(world, time.monotonic() - began)
     text = "\n".join(f"{key}: {value}" for key, value in tree.items() if key != "accuracy")
     if arguments.out is not None:
-        arguments.out.mkdir(parents=True, exist_ok=True)
         history = tuple(world.aggregation.job.history)
-        (arguments.out / "simulation.csv").write_text(to_csv(history))
-        curves = dict(series(history))
-        curves["accuracy"] = [(at, score[1]) for at, score in enumerate(world.scores)]
-        (arguments.out / "simulation.png").write_bytes(png(curves))
+        scores = [(at, score[1]) for at, score in enumerate(world.scores)]
+        curves = {**series(history), "accuracy": scores}
+        write_rounds(arguments.out, "simulation", history, curves)
     done = world.aggregation.job.state in (State.DONE, State.STOPPED)
     return Outcome(text, tree, ExitCode.DONE if done else ExitCode.CONFIGURATION)
 

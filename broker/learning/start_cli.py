@@ -15,7 +15,7 @@ from broker.contract.federated.channels import JobControlChannel, JobFileChannel
 from broker.contract.federated.job import MAX_JOB_BYTES
 from broker.contract.outcome import Outcome
 from broker.errors import UsageError
-from broker.learning.job_file import check_outcome, resolve
+from broker.learning.job_file import Read, check_outcome, resolve
 from broker.learning.progress import Progress
 from broker.learning.watch_cli import add_watch_options, watched
 from toolchain.export.adapters.engine_run import EngineRun
@@ -101,7 +101,7 @@ def read_tree(path: Path) -> dict[str, Any]:
     return tree
 
 
-def reader(folder: Path) -> Any:
+def reader(folder: Path) -> Read:
     """What gives the bytes of a path below a folder, or refuses with its name."""
 
     def read(name: str) -> bytes:

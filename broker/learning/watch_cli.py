@@ -9,12 +9,12 @@ from typing import Any
 
 from broker.adapters.operator_link import OperatorLink
 from broker.contract.exit_code import ExitCode
-from broker.contract.federated.round import JobStatus
+from broker.contract.federated.round import JobStatus, RoundReport
 from broker.contract.outcome import Outcome
 from broker.contract.shape import to_tree
 from broker.errors import ConfigError
-from broker.learning.plot import png
-from broker.learning.progress import OVER, Progress, series, to_csv
+from broker.learning.plot import Points, png
+from broker.learning.progress import Progress, series, to_csv
 
 POLL_S = 0.5
 
@@ -35,20 +35,24 @@ def watched(
 ) -> Outcome:
     """Look once, or wait until the job is over; then write the files.
 
+    Returns:
+        What is known; its exit code is LINK if the job was not over in time.
+
     Raises:
         LinkError: the connection is lost.
         ConfigError: the files cannot be written.
     """
     for message in link.retained(progress.filters):
         progress.receive(*message)
+    in_time = True
     if arguments.wait and job is not None:
-        _wait(link, progress, job, arguments.timeout)
+        in_time = _wait(link, progress, job, arguments.timeout)
     written = write_curves(progress.jobs, arguments.out) if arguments.out is not None else []
     tree: dict[str, Any] = {"jobs": {n: to_tree(s) for n, s in sorted(progress.jobs.items())}}
     if written:
         tree["written"] = written
     bad = [s for s in progress.jobs.values() if s.state in ("failed", "refused")]
-    code = ExitCode.DONE
+    code = ExitCode.DONE if in_time else ExitCode.LINK
     if arguments.wait and any(s.shipped is False for s in progress.jobs.values()):
         code = ExitCode.MODEL
     if arguments.wait and bad:
@@ -56,20 +60,20 @@ def watched(
     return Outcome("\n".join([progress.text(), *written]), tree, code)
 
 
-def _wait(link: OperatorLink, progress: Progress, job: str, timeout_s: float) -> None:
-    give_up_at = time.monotonic() + timeout_s
+def _wait(link: OperatorLink, progress: Progress, job: str, timeout_s: float) -> bool:
+    """Show progress until the job is over; false if it is not in time."""
+    give_up_at, is_over = time.monotonic() + timeout_s, progress.is_over(job)
     shown, on_terminal = "", sys.stderr.isatty()
-    while time.monotonic() < give_up_at:
-        status = progress.jobs.get(job)
-        if status is not None and status.state in OVER:
-            break
+    while not is_over and time.monotonic() < give_up_at:
         if on_terminal and (text := progress.text()) != shown:
             print(f"\r\x1b[K{text[:200]}", end="", file=sys.stderr, flush=True)
             shown = text
         if (message := link.receive(POLL_S)) is not None:
             progress.receive(*message)
+        is_over = progress.is_over(job)
     if on_terminal:
         print(file=sys.stderr)
+    return is_over
 
 
 def write_curves(jobs: Mapping[str, JobStatus], folder: Path) -> list[str]:
@@ -79,13 +83,24 @@ def write_curves(jobs: Mapping[str, JobStatus], folder: Path) -> list[str]:
         ConfigError: they cannot be written.
     """
     written = []
+    for name, status in sorted(jobs.items()):
+        written += write_rounds(folder, name, status.history, series(status.history))
+    return written
+
+
+def write_rounds(
+    folder: Path, name: str, history: tuple[RoundReport, ...], curves: Mapping[str, Points]
+) -> list[str]:
+    """Write a table of rounds and a picture of curves; return their paths.
+
+    Raises:
+        ConfigError: they cannot be written.
+    """
+    table, picture = folder / f"{name}.csv", folder / f"{name}.png"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name, status in sorted(jobs.items()):
-            table, picture = folder / f"{name}.csv", folder / f"{name}.png"
-            table.write_text(to_csv(status.history))
-            picture.write_bytes(png(series(status.history)))
-            written += [str(table), str(picture)]
+        table.write_text(to_csv(history))
+        picture.write_bytes(png(curves))
     except OSError as error:
         raise ConfigError(f"{folder}: {error.strerror}; choose a folder to write to") from None
-    return written
+    return [str(table), str(picture)]

@@ -10,8 +10,8 @@ from PIL import Image
 import selvedge
 from broker.contract.blobs import blob_ref
 from broker.contract.bundle.manifest import read_manifest
-from broker.contract.federated.round import JobControl
-from broker.contract.messages import decode
+from broker.contract.federated.round import JobControl, JobStatus
+from broker.contract.messages import decode, encode
 from broker.contract.shape import to_tree
 from tests.support import aggregator_rig
 from tests.support.aggregation import START
@@ -135,6 +135,16 @@ def test_a_job_that_this_aggregator_cannot_run_is_refused(mosquitto, tmp_path, c
         assert process.stop() == 0
 
 
+def test_a_wait_that_ends_before_the_job_does_is_told_apart(mosquitto, capsys):
+    follow = ("fl", "status", "digits", "--follow", "--timeout", "0.1")
+    assert called(capsys, *follow, "--broker", mosquitto.url) == (5, {"jobs": {}})
+    running = encode(JobStatus("running", 3, 1))
+    with TestClient("aggregator").connect(mosquitto.address.port) as client:
+        client.publish("selvedge/v1/fl/digits/status", running, retain=True)
+    code, told = called(capsys, *follow, "--broker", mosquitto.url)
+    assert (code, told["jobs"]["digits"]["state"]) == (5, "running")
+
+
 def test_two_aggregators_do_not_share_a_folder(mosquitto, tmp_path, capsys):
     process = Process(mosquitto.url, tmp_path / "state")
     try:
@@ -152,12 +162,21 @@ def test_two_aggregators_do_not_share_a_folder(mosquitto, tmp_path, capsys):
     [
         (("fl", "start", "nowhere.toml"), "nowhere.toml"),
         (("fl", "status", "--follow"), "name the job"),
+        (("fl", "simulate", "--devices", "0"), "--devices"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_line(words, word, capsys):
     code, told = called(capsys, *words)
     assert code == 2
     assert word in told["error"]
+
+
+def test_a_simulation_that_cannot_be_written_says_where(tmp_path, capsys):
+    (tmp_path / "file").touch()
+    words = ("fl", "simulate", "--devices", "3", "--rounds", "1", "--out", tmp_path / "file")
+    code, told = called(capsys, *words)
+    assert code == 3
+    assert told["error"] == f"{tmp_path / 'file'}: File exists; choose a folder to write to"
 
 
 def test_what_stop_writes_is_in_the_contract(mosquitto, capsys):

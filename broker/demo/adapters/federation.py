@@ -9,6 +9,7 @@ from broker.demo import recipe
 from broker.demo.adapters import processes
 from broker.demo.adapters.watcher import Watcher
 from broker.errors import LinkError, UnavailableError
+from broker.learning.progress import OVER
 from toolchain.convert.adapters.prebuilt_engine import load
 from toolchain.training.network import read_network
 from toolchain.training.trainer import TARGETS, to_trainer
@@ -16,7 +17,6 @@ from toolchain.training.trainer import TARGETS, to_trainer
 ROUND_TIMEOUT_S = 90.0
 OUTCOME_TIMEOUT_S = 60.0
 SWITCH_TIMEOUT_S = 60.0
-OVER = ("done", "failed", "stopped", "refused")
 Say = Callable[[str, str], None]
 Check = Callable[[], None]
 
