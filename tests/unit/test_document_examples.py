@@ -6,16 +6,16 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from agent.config.device import DeviceConfig
 from agent.config.layers import check
 from broker.learning.job_file import resolve
+from toolchain.training.initial import initial_parameters
+from toolchain.training.network import read_network
 
 ROOT = Path(__file__).resolve().parents[2]
 JOB_PAGE = ROOT / "docs" / "how-to" / "federated.md"
-NETWORK = {"input": [64], "layers": [{"kind": "dense", "units": 10}], "loss": "cross_entropy"}
 A_PIPELINE = {
     "model": "/opt/models/any.tflite",
     "source": {"kind": "replay", "path": "/srv/any.npy"},
@@ -54,11 +54,12 @@ def test_an_aggregator_takes_the_job():
     job: dict[str, Any] = {}
     for tree in blocks(JOB_PAGE):
         job |= {} if "pipelines" in tree else tree
+    (network,) = re.findall(r"^```json\n(.*?)^```", JOB_PAGE.read_text(), re.MULTILINE | re.DOTALL)
     files = {
-        "head.f32": np.zeros(65 * 10, "<f4").tobytes(),
+        "head.f32": initial_parameters(read_network(json.loads(network)), 0).tobytes(),
         "head-scalar.wasm": b"scalar",
         "head-simd.wasm": b"simd",
-        "head.json": json.dumps(NETWORK).encode(),
+        "head.json": network.encode(),
     }
     spec = resolve(job, files.__getitem__).spec
     assert spec.model.parameters == 650
