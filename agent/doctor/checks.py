@@ -99,7 +99,7 @@ def check_state(facts: Facts) -> Iterator[Finding]:
         remedy = "choose another with --state DIR, or give this user the right to write it"
         if state.is_read_only:
             remedy = "dmesg tells whether the card failed; check it, and mount it for writing again"
-        elif state.free_bytes < MIB:
+        elif state.is_full:
             remedy = "make room; results that wait for the broker may take 32 MB"
         yield Finding("state folder", "problem", f"{state.path}: {state.problem}", remedy)
     elif state.free_bytes < 64 * MIB:

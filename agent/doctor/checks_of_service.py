@@ -58,6 +58,10 @@ def check_service(facts: Facts) -> Iterator[Finding]:
     if service.state == "failed":
         remedy = f"journalctl -u {service.name} -n 30 tells why; then systemctl restart it"
         yield Finding("service", "problem", f"{text}: {service.result}", remedy)
+    elif service.is_started_again:
+        remedy = f"journalctl -u {service.name} -n 30 tells why it ends"
+        text = f"{service.name} ends and is started again: {service.result}"
+        yield Finding("service", "problem", text, remedy)
     elif service.state in ("active", "activating", "reloading"):
         yield Finding("service", "ok", text)
     else:

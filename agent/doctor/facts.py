@@ -43,6 +43,7 @@ class Folder:
     Attributes:
         problem: why it cannot be written; None if it can.
         is_read_only: the whole file system is.
+        is_full: nothing more fits.
         is_new: it will be made when it is first needed.
     """
 
@@ -51,6 +52,7 @@ class Folder:
     problem: str | None
     free_bytes: int
     is_read_only: bool = False
+    is_full: bool = False
 
 
 @dataclass(frozen=True)
@@ -127,12 +129,14 @@ class Service:
 
     Attributes:
         state: active, failed, inactive …
+        is_started_again: it ended without being told to, and systemd tries once more.
         result: why it failed.
         groups: that it is given besides its own.
     """
 
     name: str
     state: str
+    is_started_again: bool
     result: str
     groups: frozenset[str]
 

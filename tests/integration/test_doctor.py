@@ -99,6 +99,20 @@ def test_a_state_folder_that_cannot_be_written(tmp_path):
     assert list(tmp_path.iterdir()) == [tmp_path / "file"]
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_a_state_folder_that_one_may_not_look_into(tmp_path):
+    (tmp_path / "private" / "selvedge").mkdir(parents=True)
+    (tmp_path / "private").chmod(0o700)
+    path = tmp_path / "private" / "selvedge"
+    os.seteuid(65534)
+    try:
+        folder = read_folder(path)
+    finally:
+        os.seteuid(0)
+    assert folder.problem == "Permission denied"
+    assert not folder.is_full
+
+
 def test_memory_as_the_kernel_tells_it(tmp_path):
     path = tmp_path / "meminfo"
     path.write_text("MemTotal: 436000 kB\nMemAvailable: 9 kB\nHugePages_Total: 0\nCmaTotal: 7 kB\n")

@@ -40,7 +40,7 @@ PI = Facts(
     user=User("pi", False, frozenset({"pi", "video"})),
     broker=None,
     configuration=Configuration(("/etc/selvedge/agent.toml",), None, ()),
-    service=Service("selvedge-agent", "active", "success", frozenset({"video", "dialout"})),
+    service=Service("selvedge-agent", "active", False, "success", frozenset({"video", "dialout"})),
 )
 
 
@@ -96,13 +96,19 @@ NO_GROUPS = {"user": replace(PI.user, groups=frozenset())}
         (system(unix_s=90_000), "clock", "problem", "day 2 of 1970"),
         (state(problem="Read-only", is_read_only=True), "state folder", "problem", "dmesg"),
         (service(state="failed", result="exit-code"), "service", "problem", "journalctl"),
+        (
+            service(state="activating", is_started_again=True, result="exit-code"),
+            *("service", "problem", "ends and is started again: exit-code"),
+        ),
+        (service(state="activating"), "service", "ok", "is activating"),
         (service(state="inactive"), "service", "warn", "enable --now"),
         (service(groups=frozenset()), "group", "problem", "dpkg-reconfigure"),
         (configured(problem="x.toml: broker.url: no URL"), "configuration", "problem", "mend"),
         (configured(lacks=(LACK,)), "configuration", "problem", "mcus.m.port: is not there — plug"),
         (memory(60), "memory", "problem", "60 of 8000"),
         (memory(120), "memory", "warn", "one pipeline"),
-        (state(problem="Read-only file system"), "state folder", "problem", "Read-only"),
+        (state(problem="No space left", is_full=True), "state folder", "problem", "make room"),
+        (state(problem="Permission denied", free_bytes=0), "state folder", "problem", "--state"),
         (state(free_bytes=MIB), "state folder", "warn", "make room"),
         ({"brokers": {}}, "broker program", "warn", "apt install mosquitto"),
         ({"broker": REFUSED}, "broker", "problem", "mqtt://x: Connection refused"),

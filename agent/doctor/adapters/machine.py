@@ -68,9 +68,10 @@ def read_memory(path: Path = Path("/proc/meminfo")) -> Memory:
 def read_folder(path: Path) -> Folder:
     """Try to write below `path`, or below the nearest folder above it; leaves nothing behind."""
     there = path.absolute()
-    while not there.exists() and there != there.parent:
+    # Unlike Path.exists() this says no where one may not look, as in the service's own folder.
+    while not os.path.exists(there) and there != there.parent:  # noqa: PTH110
         there = there.parent
-    problem, free_bytes, is_read_only = None, 0, False
+    problem, number, free_bytes = None, None, 0
     try:
         free_bytes = shutil.disk_usage(there).free
         with tempfile.TemporaryFile(dir=there) as file:
@@ -78,9 +79,15 @@ def read_folder(path: Path) -> Folder:
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
-        problem = error.strerror or str(error)
-        is_read_only = error.errno == errno.EROFS
-    return Folder(str(path), not path.exists(), problem, free_bytes, is_read_only)
+        problem, number = error.strerror or str(error), error.errno
+    return Folder(
+        str(path),
+        there != path.absolute(),
+        problem,
+        free_bytes,
+        is_read_only=number == errno.EROFS,
+        is_full=number in (errno.ENOSPC, errno.EDQUOT),
+    )
 
 
 def read_user() -> User:

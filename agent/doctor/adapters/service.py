@@ -5,7 +5,10 @@ import subprocess
 from agent.doctor.facts import Service
 
 NAME = "selvedge-agent"
-PROPERTIES = ("LoadState", "ActiveState", "Result", "SupplementaryGroups")
+PROPERTIES = (
+    *("LoadState", "ActiveState", "SubState", "NRestarts", "Result"),
+    "SupplementaryGroups",
+)
 
 
 def read_service(name: str = NAME) -> Service | None:
@@ -19,4 +22,8 @@ def read_service(name: str = NAME) -> Service | None:
     if shown.get("LoadState") != "loaded":
         return None
     groups = frozenset(shown.get("SupplementaryGroups", "").split())
-    return Service(name, shown.get("ActiveState", ""), shown.get("Result", ""), groups)
+    state = shown.get("ActiveState", "")
+    # systemd calls it activating all the while: as it waits for its next try, and in that try.
+    is_waiting, tries = shown.get("SubState") == "auto-restart", shown.get("NRestarts", "0")
+    is_started_again = is_waiting or (state == "activating" and tries != "0")
+    return Service(name, state, is_started_again, shown.get("Result", ""), groups)
