@@ -123,7 +123,7 @@ class Demo:
             "model",
             f"a CNN learned from {len(made.calibration)} handwritten digits in"
             f" {time.monotonic() - began:.1f} s; {100 * made.accuracy:.1f} % right on held-out"
-            f" ones; {len(made.model) / 1024:.1f} kB int8",
+            f" ones; {len(made.model) / 1000:.1f} kB int8",
         )
         return made
 
@@ -143,7 +143,7 @@ class Demo:
         took_ms = 1000 * (time.monotonic() - began)
         self._say(
             "wasm",
-            f"the same model as a sealed module of {len(module) / 1024:.1f} kB, converted in"
+            f"the same model as a sealed module of {len(module) / 1000:.1f} kB, converted in"
             f" {took_ms:.0f} ms",
         )
         for line in lacking:
