@@ -77,3 +77,14 @@ def test_on_a_broker_of_others_the_demo_clears_its_own_and_nothing_else():
         watcher.leave()
         with OperatorLink(address) as link:
             assert set(dict(link.retained(["#"]))) == theirs
+
+
+def test_a_broker_that_went_is_not_mourned_twice():
+    """The run has ended with the reason by then; clearing must not put another in its place."""
+    with private_broker.start() as broker:
+        watcher = Watcher(broker.address, Topics(OWN_PREFIX), Tally({}))
+        watcher.connect()
+        watcher.desire({"version": 1})
+        assert watcher.wait_until(lambda: watcher.left == 1, 5, lambda: None)
+    watcher.forget()
+    watcher.leave()

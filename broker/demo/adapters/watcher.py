@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import paho.mqtt.client as mqtt
@@ -95,12 +95,16 @@ class Watcher:
         return len(self._left)
 
     def forget(self) -> None:
-        """Clear all that is retained under the demo's topics, in a broker that goes on."""
+        """Clear all that is retained under the demo's topics, in a broker that goes on.
+
+        A broker that is gone is passed over: why is told by what was cut short.
+        """
         with self._changed:
             left = sorted(self._left)
         cleared = [self._client.publish(topic, b"", qos=1, retain=True) for topic in left]
-        for each in cleared:
-            each.wait_for_publish(CONNECT_TIMEOUT_S)
+        with suppress(RuntimeError):
+            for each in cleared:
+                each.wait_for_publish(CONNECT_TIMEOUT_S)
 
     def wait_until(
         self, condition: Callable[[], bool], timeout_s: float, idle: Callable[[], None]
