@@ -7,10 +7,16 @@ from dp_accounting import rdp
 from scipy import stats
 
 from broker.aggregator.privacy.accountant import epsilon, would_exceed
-from broker.contract.federated.job import PrivacySpec
+from broker.contract.federated.job import MAX_DEVIATION, PrivacySpec
 from broker.contract.federated.noise import gaussian
 
 KEY = bytes(range(32))
+
+
+def test_the_strongest_noise_that_a_job_may_have_is_still_gaussian():
+    noise = gaussian(KEY, "sum", 50_000, MAX_DEVIATION)
+    assert stats.kstest(noise * 2.0**-32 / MAX_DEVIATION, "norm").pvalue > 1e-3
+    assert 9 * MAX_DEVIATION * 2**32 < 2**62, "and leaves room for the sum"
 
 
 def test_noise_is_gaussian_and_its_own_for_each_key_and_purpose():

@@ -48,6 +48,7 @@ def test_a_job_of_defaults_is_read_back():
         ({"participation": ParticipationSpec(goal=2, quorum=3)}, "quorum"),
         ({"privacy": PrivacySpec("local", noise_multiplier=1.0)}, "clip_norm"),
         ({"privacy": PrivacySpec("central", clip_norm=1.0)}, "noise_multiplier"),
+        ({"privacy": PrivacySpec("central", 1e6, 1e6)}, "times clip_norm, it must be at most"),
         ({"evaluation": EvaluationSpec(gate_loss=2.0)}, "a gate needs a holdout"),
         (
             {

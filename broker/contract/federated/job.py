@@ -20,6 +20,8 @@ from broker.contract.shape import Doc, Length, Range, parse
 
 MAX_JOB_BYTES = 64_000
 MAX_PARAMETERS = 2**25
+MAX_DEVIATION = 2.0**20
+"""Of noise. Beyond some 2^28 it is no int64 on the grid of the sums: all of it is one number."""
 
 
 Share = Annotated[float, Range(0, 1)]
@@ -92,7 +94,9 @@ class PrivacySpec:
     clip_norm: Annotated[
         float | None, Range(above=0, maximum=1e6), Doc("bound of an update's L2 norm")
     ] = None
-    noise_multiplier: Annotated[float, Range(0, 1e6)] = 0.0
+    noise_multiplier: Annotated[
+        float, Range(0, 1e6), Doc("times clip_norm, the noise's standard deviation: at most 2^20")
+    ] = 0.0
     delta: Annotated[float, Range(above=0, maximum=1)] = 1e-5
     max_epsilon: Annotated[
         float | None, Range(above=0, maximum=1e6), Doc("the job ends before it is passed")
@@ -191,6 +195,10 @@ def check_job(spec: JobSpec) -> None:
         raise JobError(f"privacy.clip_norm: is missing, {privacy.mode} noise is scaled by it")
     if privacy.mode != "none" and not privacy.noise_multiplier:
         raise JobError(f"privacy.noise_multiplier: must be above 0 for {privacy.mode} privacy")
+    if privacy.noise_multiplier * (privacy.clip_norm or 0.0) > MAX_DEVIATION:
+        raise JobError(
+            f"privacy.noise_multiplier: times clip_norm, it must be at most {MAX_DEVIATION:g}"
+        )
     gates = spec.evaluation.gate_loss is not None or spec.evaluation.gate_baseline
     if gates and not spec.judges:
         raise JobError("evaluation: a gate needs a holdout above 0, and privacy that is not local")

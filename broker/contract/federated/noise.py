@@ -24,7 +24,7 @@ def gaussian(key: bytes, purpose: str, count: int, deviation: float) -> Sums:
         key: secret, KEY_BYTES long.
         purpose: keeps the streams of one key apart.
         count: how many.
-        deviation: standard deviation in units of the values.
+        deviation: standard deviation in units of the values; a job's is at most MAX_DEVIATION.
     """
     noise = np.empty(count, np.int64)
     for at in range(0, count, CHUNK):
