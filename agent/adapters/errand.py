@@ -7,7 +7,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,9 +35,12 @@ class Ended:
 
 
 class Errand:
-    """One child and all that it starts, in a process group of its own; nothing here waits."""
+    """One child and all that it starts, in a process group of its own; nothing here waits.
 
-    def __init__(self, module: str, words: Sequence[str], document: Any, deadline_s: float) -> None:
+    The module's program says `be_an_errand` first, and `answer`s.
+    """
+
+    def __init__(self, module: str, document: Any, deadline_s: float) -> None:
         """Start it; `deadline_s` counts from now.
 
         Raises:
@@ -50,7 +52,7 @@ class Errand:
             told.write(json.dumps(document).encode())
             told.seek(0)
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", module, *words],
+                [sys.executable, "-P", "-m", module, str(os.getpid())],
                 stdin=told,
                 stdout=self._said,
                 stderr=subprocess.DEVNULL,

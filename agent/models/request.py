@@ -51,13 +51,6 @@ Request = Verify | Golden
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A request as it stands on the installer's input."""
-
-    request: Request
-
-
-@dataclass(frozen=True)
 class Report:
     """The answer.
 

@@ -1,6 +1,5 @@
 """The pipeline child: reads a source, runs the model, answers, until it is told to stop."""
 
-import ctypes
 import os
 import signal
 import sys
@@ -30,6 +29,7 @@ from agent.pipeline.adapters.newcomer import Newcomer
 from agent.pipeline.answers import Answered, answer_frame
 from agent.pipeline.sample import Sample
 from agent.pipeline.snapshot import snapshot
+from agent.runtime.adapters.orphan import end_with_parent
 from agent.sources.adapters.inbox import Inbox
 from agent.sources.adapters.opening import open_source
 from agent.sources.protocol import EndOfSource, Source
@@ -42,7 +42,6 @@ FLUSH_ANSWERS = 128
 PROGRESS_MS = 500
 REOPEN_FIRST_S = 0.5
 REOPEN_MOST_S = 15.0
-PR_SET_PDEATHSIG = 1
 
 clock = time.monotonic_ns
 
@@ -232,7 +231,7 @@ class Child:
 
 def main(fd: int, places: Places) -> int:
     """Serve the main process at the other end of `fd`."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     inbox = Inbox(clock)
     link = MainLink(fd, inbox)

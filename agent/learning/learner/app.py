@@ -5,9 +5,7 @@ behind walls. `LearnerProcess` starts it, and it ends with whoever did.
 """
 
 import os
-import sys
 from collections import Counter
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +21,7 @@ from agent.learning.samples.sample import Sample
 from agent.learning.trainer.adapters.session import Limits, Session
 from agent.learning.trainer.wire import MAX_MODULE_BYTES
 from agent.runtime.adapters.child import answer
-from agent.runtime.adapters.orphan import end_with_parent
+from agent.runtime.adapters.orphan import be_an_errand
 from broker.contract.errors import ContractError
 from broker.contract.federated.job import check_job
 from broker.contract.federated.noise import KEY_BYTES
@@ -50,9 +48,10 @@ def work(question: dict[str, Any]) -> dict[str, Any]:
         raise ConfigError("request of the learner: names neither output nor baseline, or both")
     try:
         check_job(request.spec)
-        return to_tree(_learned(request))  # type: ignore[no-any-return]
+        tree: dict[str, Any] = to_tree(_learned(request))
     except (ContractError, SampleError, StorageError) as error:
         raise ModelError(str(error)) from None
+    return tree
 
 
 def _learned(request: Request) -> Report:
@@ -125,13 +124,6 @@ def _examples(request: Request, samples: list[Sample]) -> list[tuple[Sample, Flo
     ]
 
 
-def _yield_memory() -> None:
-    """Where memory runs out, the kernel is to end us before pipelines and the main process."""
-    with suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text("900", encoding="ascii")
-
-
 if __name__ == "__main__":
-    _yield_memory()
-    end_with_parent(int(sys.argv[1]) if sys.argv[1:] else None)
+    be_an_errand()
     answer(work)

@@ -1,6 +1,5 @@
 """The trainer's process: a module, a pipe, and nothing else. The parent may kill it at any time."""
 
-import ctypes
 import os
 import signal
 import sys
@@ -13,9 +12,8 @@ from agent.learning.trainer.adapters import pipe
 from agent.learning.trainer.adapters.instances import Instance, start
 from agent.learning.trainer.adapters.walls import limit_loading, limit_time, raise_walls
 from agent.learning.trainer.wire import Answer, Op
+from agent.runtime.adapters.orphan import end_with_parent
 from agent.runtime.wasm.sealed import seal
-
-PR_SET_PDEATHSIG = 1
 
 
 class Child:
@@ -93,7 +91,7 @@ def _begin(cache: Path | None) -> Child | None:
 
 def main(cache: Path | None) -> int:
     """Serve the parent at the other end of stdin and stdout; machine code is kept in `cache`."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         if child := _begin(cache):

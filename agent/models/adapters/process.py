@@ -1,7 +1,7 @@
 """The main process's end of an installer."""
 
 from agent.adapters.errand import Ended, Errand
-from agent.models.request import Asked, Report, Request
+from agent.models.request import Report, Request
 from broker.contract.shape import parse, to_tree
 
 MODULE = "agent.models.installer.app"
@@ -17,7 +17,7 @@ class InstallerProcess:
             OSError: no process can be started.
         """
         self._what = request.kind
-        self._errand = Errand(MODULE, (), to_tree(Asked(request)), request.deadline_s)
+        self._errand = Errand(MODULE, to_tree(request), request.deadline_s)
 
     @property
     def pid(self) -> int:

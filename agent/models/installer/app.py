@@ -4,24 +4,21 @@
 behind the walls that a pipeline has, so that what it does to a process it does to this one.
 """
 
-import ctypes
 import hashlib
-import json
 import os
-import resource
-import signal
-import sys
 from pathlib import Path
+from typing import Any
 
 from agent.config.device import PipelineConfig
 from agent.errors import AgentError, ConfigError, UnavailableError
 from agent.models.choice import MANIFEST, golden_name
-from agent.models.request import Asked, Golden, Item, Report, Verify
+from agent.models.request import Golden, Item, Report, Request, Verify
+from agent.runtime.adapters.child import answer
+from agent.runtime.adapters.orphan import be_an_errand
 from broker.contract.bundle.manifest import MAX_MANIFEST_BYTES, read_manifest
 from broker.contract.errors import MessageError
 from broker.contract.shape import parse, to_tree
 
-PR_SET_PDEATHSIG = 1
 COPY_BYTES = 1 << 20
 
 
@@ -87,12 +84,16 @@ def _read(path: Path, most: int) -> bytes:
         return file.read(most)
 
 
-def work(words: bytes) -> Report:
+def work(question: dict[str, Any]) -> dict[str, Any]:
     """Answer one request; what speaks against the release is in the report."""
-    asked = parse(Asked, json.loads(words))
-    if isinstance(asked, list):
-        return Report(f"request of the installer: {asked[0]}"[:400])
-    request = asked.request
+    tree: dict[str, Any] = to_tree(_report(question))
+    return tree
+
+
+def _report(question: dict[str, Any]) -> Report:
+    request = parse(Request, question)
+    if isinstance(request, list):
+        return Report(f"request of the installer: {request[0]}"[:400])
     try:
         return verify(request) if isinstance(request, Verify) else golden(request)
     except OSError as error:
@@ -107,16 +108,6 @@ def _line(error: BaseException) -> str:
     return (" ".join(str(error).split()) or type(error).__name__)[:400]
 
 
-def main() -> None:
-    """Read the request, answer, and end."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    stdout = os.dup(1)
-    os.dup2(2, 1)  # native code that prints does not disturb the answer
-    report = work(sys.stdin.buffer.read())
-    with os.fdopen(stdout, "wb") as out:
-        out.write(json.dumps(to_tree(report)).encode())
-
-
 if __name__ == "__main__":
-    main()
+    be_an_errand()
+    answer(work)

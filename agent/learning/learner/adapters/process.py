@@ -22,8 +22,7 @@ class LearnerProcess:
             OSError: no process can be started.
         """
         self._deadline_s = request.deadline_s
-        parent = (str(os.getpid()),)
-        self._errand = Errand(MODULE, parent, to_tree(request), request.deadline_s)
+        self._errand = Errand(MODULE, to_tree(request), request.deadline_s)
         with suppress(OSError):  # pipelines come first
             os.setpriority(os.PRIO_PROCESS, self._errand.pid, NICE)
 
