@@ -110,6 +110,14 @@ def test_what_nobody_needs_goes(store: ModelFolder) -> None:
     }
 
 
+def test_what_was_to_join_a_release_goes_with_it(store: ModelFolder) -> None:
+    staged(store, *(MadeRelease(number) for number in range(12)))
+    for number in range(12):
+        put_together(store, MadeRelease(number))
+    store.sweep()
+    assert list(store.path.iterdir()) == []
+
+
 def test_room_is_bounded(tmp_path: Path) -> None:
     limit = [1000]
     store = ModelFolder(tmp_path / "models", lambda: limit[0])

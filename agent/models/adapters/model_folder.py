@@ -142,13 +142,14 @@ class ModelFolder:
             if not self.path.is_dir():
                 return
             needed = set(self._needed())
-            for entry in list(self.path.iterdir()):
-                release = entry.name.removesuffix(NEW)
-                if _RELEASE.fullmatch(release) and release not in needed:
-                    # What a loss of power leaves of it has a name that is no release's.
-                    doomed = self.path / f"{release}{NEW}"
-                    if entry != doomed:
-                        entry.replace(doomed)
+            found = {entry.name.removesuffix(NEW) for entry in self.path.iterdir()}
+            for release in filter(_RELEASE.fullmatch, found - needed):
+                # What a loss of power leaves of it has a name that is no release's.
+                place, doomed = self.path / release, self.path / f"{release}{NEW}"
+                if doomed.exists():
+                    shutil.rmtree(doomed)
+                if place.exists():
+                    place.replace(doomed)
                     shutil.rmtree(doomed)
 
     def drop(self, pipeline: str) -> None:
