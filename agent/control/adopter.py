@@ -75,6 +75,16 @@ class Adopter:
         """Take up what a former process left; see `serving`."""
         return self.installation.begin(self.config.model)
 
+    def configure(self, config: PipelineConfig) -> list[words.Effect]:
+        """Take another configuration; see `serving`."""
+        before, self.config = self.config, config
+        if config.model != before.model:
+            return self.installation.handle(words.Configured(config.model), 0)
+        if config == before:
+            return []
+        self._fetching = None  # what is on its way may not be what is needed
+        return self.installation.handle(words.Refitted(), 0)
+
     def serving(self) -> PipelineConfig:
         """The configuration with what serves."""
         record = self._record

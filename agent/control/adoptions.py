@@ -58,8 +58,7 @@ class Adoptions:
             adopter = self._adopters[name] = Adopter(name, self._world, config)
             effects = adopter.begin()
         else:
-            adopter.config = config
-            effects = adopter.installation.handle(words.Configured(config.model), 0)
+            effects = adopter.configure(config)
         # Whoever asks starts the pipeline with the answer.
         self._begun.append((adopter, [e for e in effects if not isinstance(e, words.Exchange)]))
         return adopter.serving()

@@ -8,29 +8,12 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from agent.errors import FullError, ModelError, StorageError
+from agent.models import words
 from agent.models.choice import check_release
 from agent.models.journal import Links, Release, State
 from agent.models.probation import Probation, Watch
-from agent.models.record import MAX_DECIDED, Record, job_of, refused
+from agent.models.record import MAX_DECIDED, Record, refused
 from agent.models.table import TABLE
-from agent.models.words import (
-    Answered,
-    Configured,
-    Due,
-    Effect,
-    Event,
-    Exchange,
-    Failed,
-    Faulted,
-    Fetch,
-    Fetched,
-    NotFetched,
-    Offered,
-    RollBack,
-    Tell,
-    Work,
-    Worked,
-)
 from broker.contract.blobs import BlobRef
 from broker.contract.bundle.manifest import Manifest, read_manifest
 from broker.contract.errors import MessageError
@@ -59,7 +42,7 @@ class Installation:
         """When `Due` has something to do, on the monotonic clock."""
         return self._watched.due_ms
 
-    def begin(self, model: str) -> list[Effect]:
+    def begin(self, model: str) -> list[words.Effect]:
         """Take up what a former process left; `model` is what the configuration names.
 
         After this the record says what the pipeline is to start with.
@@ -67,24 +50,24 @@ class Installation:
         try:
             self.record.read(model)
             if self.record.journal.configured != model:
-                return self._give_way(Configured(model), 0)
+                return self._give_way(words.Configured(model), 0)
             return self._resume()
         except StorageError as error:
             return self._lose(error)
 
-    def handle(self, event: Event, now_ms: int) -> list[Effect]:
+    def handle(self, event: words.Event, now_ms: int) -> list[words.Effect]:
         """Take an event and return what must be done, in order."""
         journal = self.record.journal
-        of_another = isinstance(event, Fetched | NotFetched | Worked | Failed) and (
+        of_another = isinstance(event, words.OfRelease) and (
             journal.release is None or event.id != journal.release.id
         )
-        is_no_news = isinstance(event, Configured) and event.model == journal.configured
-        is_early = isinstance(event, Due) and (self.due_ms is None or now_ms < self.due_ms)
+        is_no_news = isinstance(event, words.Configured) and event.model == journal.configured
+        is_early = isinstance(event, words.Due) and (self.due_ms is None or now_ms < self.due_ms)
         transition = TABLE.get((self.state, type(event)))
         if transition is None or of_another or is_no_news or is_early:
             return []
         try:
-            effects: list[Effect] = getattr(self, f"_{transition}")(event, now_ms)
+            effects: list[words.Effect] = getattr(self, f"_{transition}")(event, now_ms)
         except StorageError as error:
             return self._lose(error)
         return effects
@@ -97,7 +80,7 @@ class Installation:
             except StorageError:
                 return  # then it counts
 
-    def _resume(self) -> list[Effect]:
+    def _resume(self) -> list[words.Effect]:
         record = self.record
         match self.state:
             case State.IDLE:
@@ -117,13 +100,13 @@ class Installation:
             return self._roll_back(reason) if serves else self._refuse_for_good(reason)
         whole = record.whole(record.release.id)
         if serves:
-            return self._go_over() if whole else self._roll_back("its files are gone")
+            return self._go_over() if whole else self._fetch_again()
         if whole is None or self.state is not State.GOLDEN:
             record.keep(State.DOWNLOAD)
             return self._fetch((record.release.manifest,))
         return self._work("golden", whole)
 
-    def _consider(self, event: Offered, _: int) -> list[Effect]:
+    def _consider(self, event: words.Offered, _: int) -> list[words.Effect]:
         release, known = event.release, self.record.journal.decided
         if release.release <= known.get(release.job, -1):
             return []
@@ -131,7 +114,7 @@ class Installation:
         self.record.keep(State.DOWNLOAD, release=release, starts=0, orderly=False)
         return self._fetch((release.manifest,))
 
-    def _supersede(self, event: Offered, now_ms: int) -> list[Effect]:
+    def _supersede(self, event: words.Offered, now_ms: int) -> list[words.Effect]:
         """A later release of the same job takes the place of one that does not serve yet."""
         under_way = self.record.release
         if event.release.job != under_way.job:
@@ -139,17 +122,34 @@ class Installation:
         is_later = event.release.release > under_way.release
         return self._consider(event, now_ms) if is_later else []
 
-    def _note(self, event: Offered, _: int) -> list[Effect]:
+    def _begin_anew(self, _: words.Event, __: int) -> list[words.Effect]:
+        """Whether the release fits, and what of it, is to be found out once more."""
+        self._coming = None
+        self.record.keep(State.DOWNLOAD)
+        return self._fetch((self.record.release.manifest,))
+
+    def _fit(self, _: words.Refitted, __: int) -> list[words.Effect]:
+        """What serves on probation goes on if all that it needs now is there."""
+        return [] if self.record.whole(self.record.release.id) else self._fetch_again()
+
+    def _fetch_again(self) -> list[words.Effect]:
+        """What came before serves until the files that are needed are there."""
+        back, self._watched = self.record.journal.back, Watch()
+        effects = self._begin_anew(words.Refitted(), 0)
+        self.record.link(Links(back))
+        return [*effects, words.Exchange()]
+
+    def _note(self, event: words.Offered, _: int) -> list[words.Effect]:
         known = self._next.get(event.release.job)
         is_later = known is None or known.release < event.release.release
         if is_later and (known or len(self._next) < MAX_DECIDED):
             self._next[event.release.job] = event.release
         return []
 
-    def _fetch(self, refs: tuple[BlobRef, ...]) -> list[Effect]:
-        return [Fetch(self.record.release.id, refs)]
+    def _fetch(self, refs: tuple[BlobRef, ...]) -> list[words.Effect]:
+        return [words.Fetch(self.record.release.id, refs)]
 
-    def _take(self, event: Fetched, now_ms: int) -> list[Effect]:
+    def _take(self, event: words.Fetched, now_ms: int) -> list[words.Effect]:
         """Have the manifest first, and then what it names."""
         record = self.record
         if self._coming is not None:
@@ -164,25 +164,25 @@ class Installation:
         except (MessageError, ModelError) as error:
             return self._refuse_for_good(str(error))
         except FullError as error:
-            return self._put_off(NotFetched("", str(error)), now_ms)
+            return self._put_off(words.NotFetched("", str(error)), now_ms)
         self._coming = manifest
         return self._fetch(files)
 
-    def _work(self, what: Literal["verify", "golden"], manifest: Manifest) -> list[Effect]:
-        return [Work(self.record.release.id, what, manifest)]
+    def _work(self, what: Literal["verify", "golden"], manifest: Manifest) -> list[words.Effect]:
+        return [words.Work(self.record.release.id, what, manifest)]
 
-    def _stage(self, _: Event, __: int) -> list[Effect]:
+    def _stage(self, _: words.Event, __: int) -> list[words.Effect]:
         self.record.keep(State.STAGE)
         self.record.store.stage(self.record.release.id)
         self.record.keep(State.GOLDEN)
         assert self._coming is not None, "staged what was never read"
         return self._work("golden", self._coming)
 
-    def _switch(self, _: Event, __: int) -> list[Effect]:
+    def _switch(self, _: words.Event, __: int) -> list[words.Effect]:
         self.record.keep(State.SWITCH, back=self.record.links.serving)
-        return [*self._go_over(), Exchange()]
+        return [*self._go_over(), words.Exchange()]
 
-    def _go_over(self) -> list[Effect]:
+    def _go_over(self) -> list[words.Effect]:
         record, back = self.record, self.record.journal.back
         try:
             record.link(Links(record.release.id, back))
@@ -193,49 +193,47 @@ class Installation:
         self._watched = Watch()
         return [self._say("info", f"{self.record.release} serves on probation")]
 
-    def _watch(self, _: Event, now_ms: int) -> list[Effect]:
+    def _watch(self, _: words.Event, now_ms: int) -> list[words.Effect]:
         self._watched.begin(self.probation, now_ms)
         return []
 
-    def _judge(self, event: Answered | Due, now_ms: int) -> list[Effect]:
-        answered = event.count if isinstance(event, Answered) else None
+    def _judge(self, event: words.Answered | words.Due, now_ms: int) -> list[words.Effect]:
+        answered = event.count if isinstance(event, words.Answered) else None
         if not self._watched.is_passed(self.probation, answered, now_ms):
             return []
         self.record.keep(State.COMMIT)
         return self._commit()
 
-    def _commit(self) -> list[Effect]:
+    def _commit(self) -> list[words.Effect]:
         said = self._say("info", f"{self.record.release} has passed its probation")
         return [said, *self._end(None)]
 
-    def _refuse(self, event: Failed, now_ms: int) -> list[Effect]:
+    def _refuse(self, event: words.Failed, now_ms: int) -> list[words.Effect]:
         if event.is_final:
             return self._refuse_for_good(event.reason)
-        return self._put_off(NotFetched(event.id, event.reason), now_ms)
+        return self._put_off(words.NotFetched(event.id, event.reason), now_ms)
 
-    def _refuse_for_good(self, reason: str) -> list[Effect]:
+    def _refuse_for_good(self, reason: str) -> list[words.Effect]:
         said = self._say("warning", f"{self.record.release} is refused: {reason}")
         return [said, *self._end(reason)]
 
-    def _put_off(self, event: NotFetched, _: int) -> list[Effect]:
+    def _put_off(self, event: words.NotFetched, _: int) -> list[words.Effect]:
         """It may go better when the release is offered again."""
         release = self.record.release
         said = self._say("warning", f"{release} is put off: {event.reason}")
         self.record.keep(State.IDLE, release=None, refusal=refused(release, event.reason))
         return [said, *self._rest()]
 
-    def _fail(self, event: Faulted, _: int) -> list[Effect]:
+    def _fail(self, event: words.Faulted, _: int) -> list[words.Effect]:
         return self._roll_back(event.reason)
 
-    def _step_back(self, _: RollBack, __: int) -> list[Effect]:
+    def _step_back(self, _: words.RollBack, __: int) -> list[words.Effect]:
         record, reason = self.record, "rolled back by command"
         if self.state is State.PROBATION:
             return self._roll_back(reason)
-        if record.manifest is None or record.links.serving is None:
+        served = record.served()
+        if served is None:
             return []
-        data = record.store.manifest(record.links.serving) or b""
-        manifest = BlobRef(record.links.serving, max(1, len(data)))
-        served = Release(job_of(record.manifest), record.manifest.release, manifest)
         record.keep(
             State.ROLLBACK,
             release=served,
@@ -244,17 +242,17 @@ class Installation:
         )
         return self._go_back()
 
-    def _roll_back(self, reason: str) -> list[Effect]:
+    def _roll_back(self, reason: str) -> list[words.Effect]:
         """What served before serves again, also if the disk does not take that."""
         refusal = refused(self.record.release, reason)
         try:
             self.record.keep(State.ROLLBACK, refusal=refusal)
         except StorageError as error:
             self.record.assume(Links(self.record.journal.back))
-            return [*self._lose(error), Exchange()]
+            return [*self._lose(error), words.Exchange()]
         return self._go_back()
 
-    def _go_back(self) -> list[Effect]:
+    def _go_back(self) -> list[words.Effect]:
         journal = self.record.journal
         reason = journal.refusal.reason if journal.refusal else "another model is configured"
         said = self._say("warning", f"{journal.release or 'a release'} is taken back: {reason}")
@@ -264,9 +262,9 @@ class Installation:
         except StorageError as error:
             self.record.assume(Links(journal.back))
             rest = self._lose(error)
-        return [said, Exchange(), *rest]
+        return [said, words.Exchange(), *rest]
 
-    def _give_way(self, event: Configured, _: int) -> list[Effect]:
+    def _give_way(self, event: words.Configured, _: int) -> list[words.Effect]:
         """The configuration names another model than the one that a release came for."""
         reason = "another model was configured"
         self.record.settle(reason, State.ROLLBACK, self._next.values())
@@ -275,25 +273,25 @@ class Installation:
         self.record.link(Links())
         return self._end(None)
 
-    def _end(self, reason: str | None) -> list[Effect]:
+    def _end(self, reason: str | None) -> list[words.Effect]:
         """It is decided: it serves, or does not for a reason."""
         self.record.settle(reason)
         self.record.store.sweep()
         return self._rest()
 
-    def _rest(self) -> list[Effect]:
+    def _rest(self) -> list[words.Effect]:
         """Nothing is under way but what was offered meanwhile."""
         self._coming, self._watched = None, Watch()
         while self._next:
             release = self._next.pop(next(iter(self._next)))
-            if effects := self._consider(Offered(release), 0):
+            if effects := self._consider(words.Offered(release), 0):
                 return effects
         return []
 
-    def _say(self, level: str, text: str) -> Tell:
-        return Tell(level, f"pipeline {self.record.pipeline}: {text}"[:400])
+    def _say(self, level: str, text: str) -> words.Tell:
+        return words.Tell(level, f"pipeline {self.record.pipeline}: {text}"[:400])
 
-    def _lose(self, error: StorageError) -> list[Effect]:
+    def _lose(self, error: StorageError) -> list[words.Effect]:
         """The disk refuses: what is there stays as it is, to be taken up at the next start."""
         self.record.rest(str(error))
         self._coming, self._watched = None, Watch()

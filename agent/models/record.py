@@ -82,6 +82,18 @@ class Record:
         self.links = links
         self.manifest = self.whole(links.serving)
 
+    def served(self) -> Release | None:
+        """The release that serves; None while the configured model does.
+
+        Raises:
+            StorageError: its manifest cannot be read.
+        """
+        if self.manifest is None or self.links.serving is None:
+            return None
+        data = self.store.manifest(self.links.serving) or b""
+        manifest = BlobRef(self.links.serving, max(1, len(data)))
+        return Release(job_of(self.manifest), self.manifest.release, manifest)
+
     def settle(
         self, reason: str | None, state: State = State.IDLE, others: Iterable[Release] = ()
     ) -> None:

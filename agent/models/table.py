@@ -10,6 +10,7 @@ from agent.models.words import (
     Fetched,
     NotFetched,
     Offered,
+    Refitted,
     RollBack,
     Serves,
     Worked,
@@ -24,14 +25,17 @@ TABLE: dict[tuple[State, type], str] = {
     (S.DOWNLOAD, Fetched): "take",
     (S.DOWNLOAD, NotFetched): "put_off",
     (S.DOWNLOAD, Configured): "give_way",
+    (S.DOWNLOAD, Refitted): "begin_anew",
     (S.VERIFY, Offered): "supersede",
     (S.VERIFY, Worked): "stage",
     (S.VERIFY, Failed): "refuse",
     (S.VERIFY, Configured): "give_way",
+    (S.VERIFY, Refitted): "begin_anew",
     (S.GOLDEN, Offered): "supersede",
     (S.GOLDEN, Worked): "switch",
     (S.GOLDEN, Failed): "refuse",
     (S.GOLDEN, Configured): "give_way",
+    (S.GOLDEN, Refitted): "begin_anew",
     (S.PROBATION, Offered): "note",
     (S.PROBATION, Serves): "watch",
     (S.PROBATION, Answered): "judge",
@@ -39,6 +43,7 @@ TABLE: dict[tuple[State, type], str] = {
     (S.PROBATION, Faulted): "fail",
     (S.PROBATION, RollBack): "step_back",
     (S.PROBATION, Configured): "give_way",
+    (S.PROBATION, Refitted): "fit",
 }
 """Every pair that is not here changes nothing. STAGE, SWITCH, COMMIT and ROLLBACK last only as
 long as the disk needs, and are met again after a loss of power."""
@@ -50,6 +55,8 @@ def diagram() -> str:
     ends = {
         "consider": (S.DOWNLOAD,),
         "supersede": (S.DOWNLOAD,),
+        "begin_anew": (S.DOWNLOAD,),
+        "fit": (S.PROBATION, S.DOWNLOAD),
         "take": (S.DOWNLOAD, S.VERIFY, S.IDLE),
         "put_off": (S.IDLE,),
         "stage": (S.STAGE,),

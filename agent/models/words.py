@@ -52,6 +52,10 @@ class Failed:
     is_final: bool
 
 
+OfRelease = Fetched | NotFetched | Worked | Failed
+"""These say which release they are about; what is said of another is too late."""
+
+
 @dataclass(frozen=True)
 class Serves:
     """The pipeline answers with the model that it was last told to take."""
@@ -84,23 +88,16 @@ class Configured:
 
 
 @dataclass(frozen=True)
+class Refitted:
+    """What the configuration says around the model changed: other files of a release may fit."""
+
+
+@dataclass(frozen=True)
 class Due:
     """It is `due_ms`."""
 
 
-Event = (
-    Offered
-    | Fetched
-    | NotFetched
-    | Worked
-    | Failed
-    | Serves
-    | Answered
-    | Faulted
-    | RollBack
-    | Configured
-    | Due
-)
+Event = Offered | OfRelease | Serves | Answered | Faulted | RollBack | Configured | Refitted | Due
 
 
 @dataclass(frozen=True)

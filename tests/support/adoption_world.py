@@ -27,6 +27,7 @@ class World:
     store: FakeModels = field(default_factory=FakeModels)
     fates: dict[str, str] = field(default_factory=dict)
     configured: str = CONFIGURED
+    runtime: str = "tflite"
     now_ms: int = 1000
 
     def __post_init__(self) -> None:
@@ -36,8 +37,8 @@ class World:
         self.begin()
 
     def fits(self, manifest: Manifest) -> tuple[BlobRef, ...]:
-        if (artifact := manifest.artifact("tflite")) is None:
-            raise ModelError("it has none for tflite")
+        if (artifact := manifest.artifact(self.runtime)) is None:
+            raise ModelError(f"it has none for {self.runtime}")
         return files_of(manifest, artifact)
 
     def begin(self, configured: str | None = None) -> None:
@@ -64,6 +65,13 @@ class World:
     def configure(self, model: str) -> None:
         """The operator names a model; whoever says so starts the pipeline with what serves."""
         self.event(words.Configured(model))
+        self.child(self.installation.record.links.serving)
+
+    def refit(self, runtime: str) -> None:
+        """The operator changes what surrounds the model."""
+        self.runtime = runtime
+        self.event(words.Refitted())
+        self.todo = [one for one in self.todo if not isinstance(one, words.Exchange)]
         self.child(self.installation.record.links.serving)
 
     def offer(self, made: MadeRelease, fate: str = GOOD) -> None:
@@ -148,7 +156,7 @@ def storm(seed: int, turns: int) -> int:  # noqa: C901 - what can happen, one by
         if chance.random() < 0.5:
             world.store.cut = chance.randrange(2, 40)
         try:
-            match chance.randrange(8):
+            match chance.randrange(9):
                 case 0 | 1 | 2:
                     number += 1
                     fate = chance.choice([GOOD, GOOD, BAD_FILES, BAD_GOLDEN, CRASHES, MISSING])
@@ -162,6 +170,8 @@ def storm(seed: int, turns: int) -> int:  # noqa: C901 - what can happen, one by
                     world.configure(world.configured)
                 case 6:
                     world.begin()
+                case 7:
+                    world.refit(world.runtime)
             world.run()
             if chance.random() < 0.7:
                 world.live()

@@ -442,6 +442,51 @@ def test_what_an_earlier_installer_found_is_not_taken_for_what_is_asked_now() ->
     assert shipped(rig)["step"] == "probation"
 
 
+def verified(rig: Rig) -> None:
+    """The installer puts together what it is asked for."""
+    [action] = rig.installs
+    rig.installs.clear()
+    assert isinstance(action.request, Verify)
+    release = action.request.folder.removeprefix("/models/").removesuffix(".new")
+    rig.models.put_together(release, [item.ref for item in action.request.items])
+    rig.handle(found_by(action))
+
+
+BOTH = MadeRelease(1, runtimes=("tflite", "wasm-scalar"))
+
+
+@pytest.mark.parametrize("made", [ONE, BOTH])
+@pytest.mark.parametrize("step", ["download", "verify", "golden", "probation"])
+def test_another_runtime_is_configured_while_a_release_comes(made: MadeRelease, step: str) -> None:
+    rig = rig_of()
+    offer(rig, made)
+    if step == "download":
+        rig = Rig(rig.tree, models=rig.models)
+        rig.serve()
+        rig.link_up()
+        rig.wait(10)
+    if step in ("golden", "probation"):
+        verified(rig)
+    if step == "probation":
+        [golden] = rig.installs
+        rig.installs.clear()
+        rig.handle(found_by(golden))
+        take(rig)
+    assert shipped(rig)["step"] == step
+    rig.blobs.whole |= made.blobs
+    rig.receive("devices/dev/config/desired", {"pipelines": {"cam": {"runtime": "wasm3"}}})
+    rig.exit()
+    rig.serve()
+    rig.wait(100)
+    if made is ONE:
+        assert shipped(rig)["step"] == "idle"
+        assert "runtime wasm3 here takes wasm-scalar" in shipped(rig)["refused"]
+        assert spawned(rig) == "/m.tflite"
+        return
+    install(rig, made)
+    assert spawned(rig) == f"/models/{made.id}/{made.manifest.artifacts[1].blob.sha256}.wasm"
+
+
 def test_a_later_release_ends_the_installer_of_the_one_before() -> None:
     rig = rig_of()
     offer(rig, ONE)

@@ -258,6 +258,34 @@ def test_the_power_may_go_at_any_step(fate: str) -> None:
     assert reached >= {GOOD: 26, BAD_FILES: 3, BAD_GOLDEN: 12, CRASHES: 20}[fate]
 
 
+def test_another_runtime_during_probation_has_its_own_files_tried() -> None:
+    """With the power cut at any step of that."""
+    reached, cut = 0, 2
+    while True:
+        world, both = World(), MadeRelease(1, runtimes=("tflite", "wasm-scalar"))
+        world.offer(both)
+        world.run()
+        assert (world.state, world.serves) == (State.PROBATION, both.id)
+        world.store.steps, world.store.cut = 0, cut
+        try:
+            world.refit("wasm-scalar")
+            assert (world.state, world.serves) == (State.DOWNLOAD, None)
+            world.run()
+            world.live()
+        except PowerCutError:
+            reached += 1
+        else:
+            break
+        world.store.cut = None
+        world.begin()
+        world.run()
+        world.live()
+        assert (world.state, world.links.serving, world.serves) == (State.IDLE, both.id, both.id)
+        cut += 1
+    assert (world.state, world.links) == (State.IDLE, Links(both.id, None))
+    assert reached >= 20
+
+
 @pytest.mark.parametrize("fate", [GOOD, BAD_GOLDEN, CRASHES])
 def test_a_disk_that_refuses_once_leaves_a_model_that_serves(fate: str) -> None:
     for refused in range(60):
