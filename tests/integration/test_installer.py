@@ -179,6 +179,16 @@ def test_what_a_module_does_costs_no_more_than_its_process(
         assert found.is_final
 
 
+def test_a_function_made_to_exhaust_the_compiler_is_refused(tmp_path: Path) -> None:
+    load, store = b"\x28\2\0", b"\x36\2\0"
+    inner = const(0) + load + const(64) + load + b"\x6a" + load
+    monster = (const(64) + const(3) + inner + b"\x6c" + store) * 100_000 + const(0)
+    plain = {"preprocess": {"kind": "tensor"}, "postprocess": {"kind": "regress"}}
+    found = tried(of_module(Made(invoke=monster)), tmp_path, config(runtime="wasmtime", **plain))
+    assert "golden: the installer died with SIG" in (found.reason or "")
+    assert found.is_final
+
+
 def test_what_kills_its_process_is_refused(tmp_path: Path) -> None:
     made = shipment(1, 1)
     assert tried(made, tmp_path, config()) == Report()

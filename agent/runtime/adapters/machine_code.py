@@ -10,6 +10,7 @@ from typing import Any
 
 from agent.runtime.adapters.aot_cache import AotCache
 from agent.runtime.adapters.installed import version
+from agent.runtime.adapters.loading_memory import bounded
 from agent.runtime.wasm.sealed import SealedModule
 
 _OPTIONS: dict[str, Any] = {
@@ -44,7 +45,8 @@ def machine_code(
             return engine, wasmtime.Module.deserialize(engine, code), "from the cache"
         except wasmtime.WasmtimeError:
             pass  # of another processor or version after all: it is made anew
-    found = wasmtime.Module(engine, module.core)
+    with bounded(len(module.core)):
+        found = wasmtime.Module(engine, module.core)
     if kept.is_usable:
         kept.put(bytes(found.serialize()), *key)
         return engine, found, "compiled"

@@ -6,17 +6,13 @@ docs/explain/sealed.md says what that is worth.
 import ctypes
 import os
 import resource
-from pathlib import Path
 
 from agent.pipeline.adapters import landlock, seccomp
 from agent.pipeline.adapters.confinement import PR_SET_NO_NEW_PRIVS
+from agent.runtime.adapters.loading_memory import LOADING_BYTES, data_bytes, limit
 
 SPARE_BYTES = 64 << 20
 """For Python, beside what the process has by now."""
-
-LOADING_BYTES = 128 << 20
-"""For reading, checking and compiling, beside the module's own memory. A fifth serves the engine's
-own modules; a function can be written on which a compiler spends gigabytes."""
 
 
 def limit_time(processor_s: int) -> None:
@@ -27,8 +23,7 @@ def limit_time(processor_s: int) -> None:
 
 def limit_loading(memory_bytes: int) -> None:
     """Let the kernel refuse memory to a compiler that is given a monster."""
-    most = _data_bytes() + memory_bytes + LOADING_BYTES
-    resource.setrlimit(resource.RLIMIT_DATA, (most, resource.getrlimit(resource.RLIMIT_DATA)[1]))
+    limit(data_bytes() + memory_bytes + LOADING_BYTES)
 
 
 def raise_walls() -> str:
@@ -38,7 +33,7 @@ def raise_walls() -> str:
     os.close(silence)
     ctypes.CDLL(None).prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     for kind, most in (
-        (resource.RLIMIT_DATA, _data_bytes() + SPARE_BYTES),
+        (resource.RLIMIT_DATA, data_bytes() + SPARE_BYTES),
         (resource.RLIMIT_FSIZE, 0),
         (resource.RLIMIT_NPROC, 0),
     ):
@@ -54,11 +49,3 @@ def raise_walls() -> str:
         holds.append("seccomp")
     resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))  # after this nothing can be opened
     return f"confined by {', '.join(holds)}"
-
-
-def _data_bytes() -> int:
-    """Memory that can be written, by now; what is only reserved does not count."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmData:"):
-            return int(line.split()[1]) * 1024
-    return 0
