@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from typing import TypedDict, Unpack
 
 from agent.errors import ModelError, StorageError
 from agent.models.journal import Journal, Links, Refusal, Release, State, read_journal
@@ -14,6 +15,18 @@ MAX_DECIDED = 64
 
 Fits = Callable[[Manifest], tuple[BlobRef, ...]]
 """The files of a release that a pipeline needs; raises ModelError if it cannot serve there."""
+
+
+class Changes(TypedDict, total=False):
+    """Of a journal, beside its state."""
+
+    configured: str
+    release: Release | None
+    back: str | None
+    refusal: Refusal | None
+    decided: dict[str, int]
+    starts: int
+    orderly: bool
 
 
 @dataclass
@@ -57,14 +70,13 @@ class Record:
             back = self.links.previous if self.whole(self.links.previous) else None
             self.link(Links(back, None))
 
-    def keep(self, state: State | None = None, **changes: object) -> None:
+    def keep(self, state: State | None = None, **changes: Unpack[Changes]) -> None:
         """Replace the journal.
 
         Raises:
             StorageError: the one before is still there.
         """
-        value = (state or self.journal.step).value
-        fresh = replace(self.journal, state=value, **changes)  # type: ignore[arg-type]
+        fresh = replace(self.journal, state=(state or self.journal.step).value, **changes)
         self.store.keep(self.pipeline, fresh)
         self.journal = fresh
 

@@ -1,6 +1,7 @@
 """One job on one device: messages become events of its participant, its effects actions."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from agent.control.events import Action, LearnerEnded, Log, Now, Taken
 from agent.errors import StorageError
@@ -245,12 +246,9 @@ class Job:
         except StorageError as error:
             log = Log("warning", f"job {self.spec.id}: {error}")
             return [log, *self._feed(w.TrainFailed(task.key, "the disk refuses"), now)]
-        kept = {"residual": recalled.residual, "own_control": recalled.own_control}
-        more = {name: path for name, path in kept.items() if path is not None}
-        paths = self._gathering.paths
-        work = request(
-            self._kit, self.service, self.spec, task.round, paths, output=self._output, **more
-        )
+        work = request(self._kit, self.service, self.spec, task.round, self._gathering.paths)
+        residual, own_control = recalled.residual, recalled.own_control
+        work = replace(work, output=self._output, residual=residual, own_control=own_control)
         self._token, actions = self._kit.desk.ask(work)
         return actions
 

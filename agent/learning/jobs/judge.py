@@ -1,5 +1,7 @@
 """The judgement of a job's final model on what a device holds out: fetched, computed, told."""
 
+from dataclasses import replace
+
 from agent.control.events import Action, LearnerEnded, Log, Now, Publish
 from agent.learning.jobs.kit import Gathering, Kit, Service, needed, request
 from broker.contract.federated.channels import EvaluationChannel
@@ -89,7 +91,8 @@ class Judge:
         spec, told, service = self._question
         assert told.baseline is not None
         paths = self._gathering.paths
-        work = request(self._kit, service, spec, told, paths, baseline=paths[told.baseline])
+        work = request(self._kit, service, spec, told, paths)
+        work = replace(work, baseline=paths[told.baseline])
         self._token, actions = self._kit.desk.ask(work)
         return actions
 

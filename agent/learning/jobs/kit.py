@@ -105,13 +105,12 @@ def needed(kit: Kit, service: Service, spec: JobSpec, *vectors: BlobRef | None) 
 
 
 def request(
-    kit: Kit, service: Service, spec: JobSpec, told: Round, paths: dict[BlobRef, str], **more: str
+    kit: Kit, service: Service, spec: JobSpec, told: Round, paths: dict[BlobRef, str]
 ) -> Request:
-    """The request of a learner.
+    """The request of a learner, but for what it is to do: `output` or `baseline`.
 
     Args:
         paths: of all that is `needed`.
-        more: further paths.
     """
     found = trainer_of(spec.model, service.config.runtime, kit.runtimes)
     assert found is not None, "work was begun without a trainer"
@@ -127,5 +126,4 @@ def request(
         backbone=paths.get(backbone) if backbone is not None else None,
         cache=kit.ports.cache,
         deadline_s=min(limits_s),
-        **more,  # type: ignore[arg-type]
     )
