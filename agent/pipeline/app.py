@@ -29,6 +29,7 @@ from agent.pipeline.adapters.newcomer import Newcomer
 from agent.pipeline.answers import Answered, answer_frame
 from agent.pipeline.sample import Sample
 from agent.pipeline.snapshot import snapshot
+from agent.runtime.adapters.loading import idle_bytes
 from agent.runtime.adapters.orphan import end_with_parent
 from agent.sources.adapters.inbox import Inbox
 from agent.sources.adapters.opening import open_source
@@ -42,6 +43,8 @@ FLUSH_ANSWERS = 128
 PROGRESS_MS = 500
 REOPEN_FIRST_S = 0.5
 REOPEN_MOST_S = 15.0
+MAX_IDLE_BYTES = 16 << 20
+"""Of models that came before and are never freed; a new process has none of them."""
 
 clock = time.monotonic_ns
 
@@ -203,6 +206,8 @@ class Child:
             reason = "another model is on its way"
         elif self._config.runtime == "mcu":
             reason = "microcontrollers take another model only from a new process"
+        elif idle_bytes() > MAX_IDLE_BYTES:
+            reason = "wasm3 frees no model, and this process holds enough that came before"
         else:
             self._newcomer = Newcomer(request, self._assembly.load, clock)
             return

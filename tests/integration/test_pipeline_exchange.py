@@ -35,6 +35,7 @@ from agent.sources.adapters.inbox import Inbox
 from broker.contract.shape import parse
 from tests.support.shipping import answers, digits_model
 from tests.support.wasm_modules import module_of
+from tests.support.wasm_text import Made
 from toolchain.convert.convert import Choices
 
 LABELS = [str(digit) for digit in range(10)]
@@ -221,6 +222,28 @@ def test_many_models_one_after_another_leave_no_memory(folder: Path) -> None:
     assert process.memory_info().rss - settled < 4 << 20
     assert not any(isinstance(one, Refused) for one in child.said)
     child.until(Progress)
+    child.process.release()
+
+
+def test_models_that_are_never_freed_are_too_many_at_some_time(folder: Path) -> None:
+    """Of 8 MB each; the third would leave more than 16 MB behind, and begins in a new process."""
+    np.save(folder / "rows.npy", np.zeros((FRAMES, 1, 4), np.int8))
+    made = [Made(pages=(128, 128), custom=[("turn", bytes([turn]))]) for turn in range(4)]
+    paths = [put(folder, f"{turn}.wasm", one.bytes()) for turn, one in enumerate(made)]
+    plain = {"preprocess": {"kind": "tensor"}, "postprocess": {"kind": "regress"}}
+    source = {"kind": "replay", "path": str(folder / "rows.npy"), "loop": True, "rate_hz": 100.0}
+    child = Child(folder, str(paths[0]), runtime="wasm3", source=source, **plain)
+    child.until(Ready)
+    process = psutil.Process(child.process.pid)
+    for path in (paths[1], paths[0], paths[1], paths[2]):
+        child.more(2)
+        assert isinstance(child.adopt(path), Adopted)
+    held = process.memory_info().rss
+    refused = child.adopt(paths[3])
+    assert isinstance(refused, NotAdopted)
+    assert "wasm3 frees no model" in refused.reason
+    child.more(10)
+    assert process.memory_info().rss - held < 1 << 20
     child.process.release()
 
 

@@ -1,5 +1,6 @@
 """One door to every runtime: a path in, a model that is ready out."""
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,6 +76,12 @@ def needs(path: str, runtime: str = "auto") -> tuple[str, ...]:
     library = installed[choice.runtime]
     ours = f"agent.runtime.adapters.{choice.runtime}"
     return (ours, f"{library}.interpreter" if choice.runtime == "tflite" else library or ours)
+
+
+def idle_bytes() -> int:
+    """What this process holds for ever of models that nobody uses: wasm3 frees none."""
+    wasm3 = sys.modules.get("agent.runtime.adapters.wasm3")
+    return 0 if wasm3 is None else int(wasm3.POOL.idle_bytes)
 
 
 def _model(file: ModelFile, runtime: str, library: str, options: Options) -> LoadedModel:

@@ -55,6 +55,11 @@ class Wasm3Instance:
         self._stderr, self._nowhere = _outlets()
         self.detail = f"wasm3 {wasm3.M3_VERSION}"
 
+    @property
+    def size_bytes(self) -> int:
+        """Of the file, which is read once whole and once without its labels, and the memory."""
+        return len(self.module.data) + len(self.module.core) + len(self.memory)
+
     def call(self, name: str, *arguments: int) -> int:
         """Call an export; too few arguments would crash wasm3, so they are counted here.
 
@@ -93,9 +98,14 @@ def _outlets() -> tuple[int, int]:
 
 
 class Wasm3Pool:
-    """Instances that are free, by the hash of their module: pywasm3 frees none that it loaded."""
+    """Instances that are free, by the hash of their module: pywasm3 frees none that it loaded.
+
+    Attributes:
+        idle_bytes: of what nobody uses, and the process holds for ever.
+    """
 
     def __init__(self) -> None:
+        self.idle_bytes = 0
         self._free: dict[str, list[Wasm3Instance]] = {}
 
     def take(self, sha256: str, module: SealedModule) -> Wasm3Instance:
@@ -104,6 +114,7 @@ class Wasm3Pool:
         if not free:
             return Wasm3Instance(module)
         instance = free.pop()
+        self.idle_bytes -= instance.size_bytes
         instance.begin_again()
         return instance
 
@@ -112,11 +123,12 @@ class Wasm3Pool:
 
         A trap leaves the module's own stack pointer where it was: such an instance is done.
         """
+        self.idle_bytes += instance.size_bytes
         if not instance.trapped:
             self._free.setdefault(sha256, []).append(instance)
 
 
-_pool = Wasm3Pool()
+POOL = Wasm3Pool()
 
 
 class Wasm3Model(EngineModel):
@@ -124,7 +136,7 @@ class Wasm3Model(EngineModel):
 
     def __init__(self, module: SealedModule, sha256: str) -> None:
         """Load a module, or take one that an earlier model of this process left."""
-        instance = _pool.take(sha256, module)
+        instance = POOL.take(sha256, module)
         inputs, outputs = describe(instance.memory, instance.call)
         super().__init__(
             [_slot(instance.memory, placed) for placed in inputs],
@@ -133,7 +145,7 @@ class Wasm3Model(EngineModel):
             RuntimeInfo("wasm3", instance.detail, 1),
             module.macs,
         )
-        weakref.finalize(self, _pool.give_back, sha256, instance)
+        weakref.finalize(self, POOL.give_back, sha256, instance)
 
 
 def _slot(memory: memoryview, placed: Placed) -> Slot:
