@@ -2,10 +2,10 @@
 
 import fcntl
 import json
-import os
 from pathlib import Path
 from typing import Any
 
+from agent.adapters.durable import replace
 from agent.errors import StorageError
 
 DESIRED = "desired.json"
@@ -48,18 +48,9 @@ class StateFolder:
             StorageError: it could not be written.
         """
         target = self.path / DESIRED
-        fresh = target.with_suffix(".new")
+        text = json.dumps(document, ensure_ascii=False)
         try:
-            with fresh.open("w", encoding="utf-8") as file:
-                json.dump(document, file, ensure_ascii=False)
-                file.flush()
-                os.fsync(file.fileno())
-            fresh.replace(target)
-            folder = os.open(self.path, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+            replace(target, target.with_suffix(".new"), text)
         except OSError as error:
             raise StorageError(f"{target}: {error.strerror}") from None
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from agent.adapters.durable import synchronise
 from agent.blobs.store import Held
 from agent.errors import StorageError
 from broker.contract.blobs import CHUNK_BYTES, BlobRef
@@ -87,11 +88,7 @@ class BlobFolder:
                 os.close(descriptor)
             part.replace(self._folder / ref.sha256)
             self._file(ref, HAVE).unlink(missing_ok=True)
-            folder = os.open(self._folder, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+            synchronise(self._folder)
 
     def discard(self, ref: BlobRef) -> None:
         """Let go of a part."""

@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from agent.adapters.durable import replace, synchronise
 from agent.errors import FullError, StorageError
 from agent.models.choice import MANIFEST
 from agent.models.journal import Journal, Links, read_journal
@@ -59,12 +60,7 @@ class ModelFolder:
         with _translated(self._journals):
             self._journals.mkdir(parents=True, exist_ok=True, mode=0o700)
             fresh = self._journals / f"{pipeline}{NEW}"
-            with fresh.open("w", encoding="utf-8") as file:
-                json.dump(to_tree(journal), file)
-                file.flush()
-                os.fsync(file.fileno())
-            fresh.replace(self._journal(pipeline))
-            _sync(self._journals)
+            replace(self._journal(pipeline), fresh, json.dumps(to_tree(journal)))
 
     def links(self, pipeline: str) -> Links:
         """Which releases a pipeline's links name, where their folders are there."""
@@ -79,7 +75,7 @@ class ModelFolder:
                 (pipeline, links.serving),
             ):
                 self._point(self._serving / name, release)
-                _sync(self._serving)
+                synchronise(self._serving)
 
     def fetched(self, path: str) -> bytes:
         """A manifest that was fetched, or its beginning if it is too long for one."""
@@ -130,11 +126,11 @@ class ModelFolder:
                 # Another pipeline has other files of it; each one is whole.
                 for file in fresh.iterdir():
                     file.replace(target / file.name)
-                _sync(target)
+                synchronise(target)
                 fresh.rmdir()
             else:
                 fresh.replace(target)
-            _sync(self.path)
+            synchronise(self.path)
 
     def sweep(self) -> None:
         """Delete every folder that no link names and no journal works on."""
@@ -195,14 +191,6 @@ def _names(folder: Path) -> list[str]:
     with suppress(FileNotFoundError):
         return [path.name for path in folder.iterdir() if not path.name.endswith(NEW)]
     return []
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager

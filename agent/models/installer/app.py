@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from agent.adapters.durable import synchronise
 from agent.config.device import PipelineConfig
 from agent.errors import AgentError, ConfigError, UnavailableError
 from agent.models.choice import MANIFEST, golden_name
@@ -30,9 +31,7 @@ def verify(request: Verify) -> Report:
         left.unlink()
     for item in request.items:
         _copy(item, folder / item.name)
-    descriptor = os.open(folder, os.O_RDONLY)
-    os.fsync(descriptor)
-    os.close(descriptor)
+    synchronise(folder)
     return Report()
 
 

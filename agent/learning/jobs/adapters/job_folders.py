@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from agent.adapters.durable import synchronise
 from agent.errors import StorageError
 from agent.learning.jobs.disk import Recalled, Terms
 from agent.learning.learner.request import OWN_CONTROL, REPORT, RESIDUAL, Report
@@ -77,7 +78,7 @@ class JobFolders:
         with self._translated():
             _delete(target)
             Path(output).replace(target)
-            _synchronise(target.parent)
+            synchronise(target.parent)
 
     def piece(self, terms: Terms, number: int, place: int) -> bytes:
         """One slice of a whole update."""
@@ -98,9 +99,9 @@ class JobFolders:
             base.mkdir(parents=True, exist_ok=True, mode=0o700)
             (place / FRESH).unlink(missing_ok=True)
             (place / FRESH).symlink_to(base.name)
-            _synchronise(base)
+            synchronise(base)
             (place / FRESH).replace(place / SETTLED)
-            _synchronise(place)
+            synchronise(place)
         self.recall(terms)
 
     def discard(self, terms: Terms, number: int) -> None:
@@ -113,7 +114,7 @@ class JobFolders:
         with self._translated():
             for path in (self._folder / job).glob(f"*/*/{RESIDUAL}"):
                 path.unlink()
-                _synchronise(path.parent)
+                synchronise(path.parent)
 
     def prune(self, most: int) -> None:
         """Delete all but what is kept of the newest so many jobs."""
@@ -196,11 +197,3 @@ def _delete(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
-
-
-def _synchronise(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

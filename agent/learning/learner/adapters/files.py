@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from agent.adapters.durable import synchronise
 from agent.errors import ModelError, StorageError
 from agent.learning.learner.dataset import Floats
 from agent.learning.learner.learn import Learned
@@ -66,10 +67,6 @@ def write(folder: str, learned: Learned, report: Report) -> None:
                 file.flush()
                 os.fsync(file.fileno())
         (place / f"{REPORT}.part").rename(place / REPORT)
-        descriptor = os.open(place, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        synchronise(place)
     except OSError as error:
         raise StorageError(f"{folder}: {error.strerror}; give an empty folder") from None
