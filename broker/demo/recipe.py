@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from toolchain.digits import Digits, Network, accuracy, quantize, split, train
+from toolchain.digits import Digits, accuracy, quantize, split, train, vector
 
 SEED = 7
 PUBLIC = 70
@@ -33,19 +33,6 @@ commit_interval_ms = 1000
 """
 LABELS = [str(digit) for digit in range(10)]
 PIXEL_SCALE = float(np.float32(1 / 255))
-NETWORK: dict[str, Any] = {
-    "input": [8, 8, 1],
-    "layers": [
-        {"kind": "conv2d", "filters": 16, "kernel": 3, "activation": "relu"},
-        {"kind": "max_pool2d"},
-        {"kind": "conv2d", "filters": 32, "kernel": 3, "activation": "relu"},
-        {"kind": "max_pool2d"},
-        {"kind": "dense", "units": 10},
-    ],
-    "loss": "cross_entropy",
-    "batch": 32,
-}
-"""What devices train: the same layers, in the same order, as `toolchain.digits.Network`."""
 
 
 @dataclass(frozen=True)
@@ -81,17 +68,12 @@ def prepare(digits: Digits, devices: Sequence[str]) -> Recipe:
     private = dealt(known.take(np.arange(PUBLIC, len(known))), devices, rng)
     return Recipe(
         quantize(network, public.images),
-        vector(network),
+        vector(network).astype("<f4").tobytes(),
         accuracy(network, held_out.images, held_out.labels),
         public,
         shares,
         private,
     )
-
-
-def vector(network: Network) -> bytes:
-    """All parameters, little-endian float32, in the order of a trainer."""
-    return np.concatenate([each.ravel() for each in network.parameters()]).astype("<f4").tobytes()
 
 
 def dealt(digits: Digits, devices: Sequence[str], rng: np.random.Generator) -> dict[str, Digits]:

@@ -10,7 +10,7 @@ from threadpoolctl import threadpool_limits
 from broker.contract.federated.job import read_job
 from broker.demo import recipe
 from broker.learning.job_file import resolve
-from toolchain.digits import Digits
+from toolchain.digits import NETWORK, Digits
 from toolchain.training.encode import encode
 from toolchain.training.network import read_network
 from toolchain.training.steps import steps_of
@@ -40,7 +40,7 @@ def test_every_digit_is_dealt_once_and_classes_unevenly(digits, devices):
 def test_the_job_is_one_and_its_parameters_are_those_of_the_first_model(digits):
     with threadpool_limits(1):
         made = recipe.prepare(digits, ["a", "b"])
-    network = read_network(recipe.NETWORK)
+    network = read_network(NETWORK)
     _, counts = encode(network)
     assert len(made.parameters) == 4 * counts.parameters
     assert len(steps_of(network)) == 5
@@ -48,7 +48,7 @@ def test_the_job_is_one_and_its_parameters_are_those_of_the_first_model(digits):
         "start.f32": made.parameters,
         "simd.wasm": b"\0asm1",
         "scalar.wasm": b"\0asm2",
-        "network.json": json.dumps(recipe.NETWORK).encode(),
+        "network.json": json.dumps(NETWORK).encode(),
     }
     job = resolve(recipe.job(2, 3), files.__getitem__)
     assert read_job(job.payload) == job.spec

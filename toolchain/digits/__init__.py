@@ -2,7 +2,18 @@
 
 from toolchain.digits.dataset import Digits, split
 from toolchain.digits.network import Network, accuracy, forward, normalize
-from toolchain.digits.quantizing import quantize
+from toolchain.digits.quantizing import NETWORK, quantize, vector
 from toolchain.digits.training import train
 
-__all__ = ["Digits", "Network", "accuracy", "forward", "normalize", "quantize", "split", "train"]
+__all__ = [
+    "NETWORK",
+    "Digits",
+    "Network",
+    "accuracy",
+    "forward",
+    "normalize",
+    "quantize",
+    "split",
+    "train",
+    "vector",
+]

@@ -58,13 +58,15 @@ class Quantized:
     outputs: Floats
 
 
-def quantize(trained: Trained, calibration: NDArray[np.generic] | None, run: Run) -> Quantized:
+def quantize(
+    trained: Trained, calibration: NDArray[np.generic] | None, run: Run | None = None
+) -> Quantized:
     """Quantize after training, with the ranges that the calibration shows.
 
     Args:
         trained: network and parameters.
         calibration: [n, …] inputs, real or int8; None: noise.
-        run: for the features of a backbone.
+        run: for the features of a backbone, if there is one.
 
     Raises:
         ModelRefused: network, parameters, backbone and calibration do not go together.
@@ -74,6 +76,7 @@ def quantize(trained: Trained, calibration: NDArray[np.generic] | None, run: Run
         raise ModelRefused(f"input scale: must be {LEAST_SCALE:.3g} to {c.MAX_NUMBER:.3g}")
     if trained.backbone is None:
         return _whole(trained, layers, calibration)
+    assert run is not None, "features come from somewhere"
     return _behind(trained, trained.backbone, layers, calibration, run)
 
 

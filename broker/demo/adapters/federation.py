@@ -11,6 +11,7 @@ from broker.demo.adapters.watcher import Watcher
 from broker.errors import LinkError, UnavailableError
 from broker.learning.progress import OVER
 from toolchain.convert.adapters.prebuilt_engine import load
+from toolchain.digits import NETWORK
 from toolchain.training.network import read_network
 from toolchain.training.trainer import TARGETS, to_trainer
 
@@ -39,11 +40,11 @@ class Federation:
         Raises:
             ToolchainError: there is no prebuilt engine.
         """
-        network = read_network(recipe.NETWORK)
+        network = read_network(NETWORK)
         for target in TARGETS:
             module = to_trainer(network, load(f"trainer-{target}"), "digits", target)
             (self._folder / f"{target}.wasm").write_bytes(module)
-        (self._folder / "network.json").write_text(json.dumps(recipe.NETWORK))
+        (self._folder / "network.json").write_text(json.dumps(NETWORK))
         (self._folder / "start.f32").write_bytes(self._made.parameters)
         calibration = recipe.calibration_file(self._made.calibration)
         (self._folder / "calibration.npy").write_bytes(calibration)
