@@ -20,6 +20,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from agent.adapters.credentials import credential
+from agent.adapters.wakeup import wake_without_network
 from agent.config.device import BrokerConfig
 from agent.control.backoff import Backoff
 from agent.control.events import (
@@ -136,6 +137,7 @@ class MqttLink:
         return bool(self._client._out_messages)
 
     def _new_client(self) -> mqtt.Client:
+        wake_without_network()
         client = mqtt.Client(
             CallbackAPIVersion.VERSION2,
             client_id=self._client_id,

@@ -2,6 +2,7 @@
 
 import time
 
+import psutil
 import pytest
 
 from agent.runtime.adapters.installed import available
@@ -45,6 +46,17 @@ def test_serves_on_either_broker(broker: RunningBroker, bench: Bench) -> None:
         assert agent.stop() == 0
         fleet.wait(lambda: fleet.status().state == "stopped")
         assert not fleet.broken
+
+
+def test_its_only_line_is_the_one_to_the_broker(mosquitto: RunningBroker, bench: Bench) -> None:
+    port = mosquitto.address.port
+    config = bench.config({"digits": bench.pipeline()})
+    with Fleet(port) as fleet, RunningAgent(config, port) as agent:
+        fleet.wait(lambda: fleet.count("digits") > 0)
+        processes = [psutil.Process(agent.process.pid), *agent.children()]
+        lines = [line for each in processes for line in each.net_connections("inet")]
+    # Not even one to itself: a service that may reach its broker only has no loopback.
+    assert [line.raddr.port for line in lines] == [port]
 
 
 def test_sequences_go_on_after_a_clean_restart(mosquitto: RunningBroker, bench: Bench) -> None:

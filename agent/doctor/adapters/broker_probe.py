@@ -11,6 +11,7 @@ from paho.mqtt import client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
+from agent.adapters.wakeup import wake_without_network
 from agent.doctor.facts import BrokerAnswer, Refusal
 from agent.errors import ConfigError
 
@@ -44,6 +45,7 @@ def ask_broker(
     """
     scheme, host, port = _address(url)
     answers: list[ReasonCode] = []
+    wake_without_network()
     # A name of its own: the agent's would throw a running agent off the broker.
     client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=f"selvedge-doctor-{os.getpid()}")
     client.connect_timeout = TIMEOUT_S
