@@ -12,10 +12,10 @@ from agent.control.events import (
     LinkUp,
     Log,
     Now,
-    Subscribe,
+    Overflowed,
     Tick,
-    Unsubscribe,
 )
+from agent.control.subscriptions import Filters
 from agent.errors import ModelError, StorageError
 from agent.models import words
 from agent.models.journal import Release
@@ -46,7 +46,8 @@ class Adoptions:
         self._begun: list[tuple[Adopter, list[words.Effect]]] = []
         self._probation = Probation()
         self._retry_due_ms = 0
-        self._linked = self._subscribed = self._left = False
+        self._filters = Filters()
+        self._linked = self._left = False
 
     def serving(self, wanted: dict[str, PipelineConfig]) -> dict[str, PipelineConfig]:
         """Return the configurations with the models that serve; `configure` comes after."""
@@ -83,11 +84,12 @@ class Adoptions:
             return []
         actions: list[Action] = []
         match event:
-            case LinkUp():
-                self._subscribed, self._linked = False, True
+            case LinkUp() | LinkDown():
+                self._linked = isinstance(event, LinkUp)
+                self._filters.lost()
                 return self._subscribe()
-            case LinkDown():
-                self._linked = False
+            case Overflowed():
+                self._filters.overflowed(now)
             case ChildSaid(name, _) if name in self._adopters:
                 actions = self._adopters[name].said(event, now)
             case ChildEnded(name, _) if name in self._adopters:
@@ -124,7 +126,7 @@ class Adoptions:
     def due_ms(self) -> int | None:
         """When a Tick has something to do."""
         dues = [adopter.installation.due_ms for adopter in self._adopters.values()]
-        dues += [self._retry_due_ms] if self._offers else []
+        dues += [self._filters.due_ms, self._retry_due_ms if self._offers else None]
         return min((due for due in dues if due is not None), default=None)
 
     def roll_back(self, name: object, now: Now) -> list[Action]:
@@ -151,7 +153,7 @@ class Adoptions:
         return self._world.desk.close()
 
     def _tick(self, now: Now) -> list[Action]:
-        actions: list[Action] = []
+        actions = self._subscribe() if self._filters.tick(now) else []
         for adopter in self._adopters.values():
             actions += adopter.event(words.Due(), now)
         if self._offers and now.monotonic_ms >= self._retry_due_ms:
@@ -181,10 +183,7 @@ class Adoptions:
     def _subscribe(self) -> list[Action]:
         learning = [adopter.config.learning for adopter in self._adopters.values()]
         wants = any(one.adopt and one.jobs for one in learning)
-        if not self._linked or wants == self._subscribed:
-            return []
-        self._subscribed = wants
-        return [Subscribe((self._filter,)) if wants else Unsubscribe((self._filter,))]
+        return self._filters.change({self._filter} if wants else set()) if self._linked else []
 
     def _show(self) -> None:
         """Put into each pipeline's status what was shipped to it."""

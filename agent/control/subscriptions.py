@@ -1,6 +1,6 @@
 """Which topics the agent reads, and what to change when that changes."""
 
-from agent.control.events import Action, Subscribe, Unsubscribe
+from agent.control.events import Action, Now, Subscribe, Unsubscribe
 from broker.contract.topics import (
     CommandChannel,
     DesiredChannel,
@@ -10,16 +10,36 @@ from broker.contract.topics import (
     Topics,
 )
 
+ASK_AGAIN_MS = 60_000
+"""Not at once: what overflowed may have been the answer."""
+
 
 class Filters:
-    """Filters that somebody holds; a new link begins with none."""
+    """Filters that somebody holds; a new link begins with none.
+
+    Attributes:
+        due_ms: when they are to be asked for again, on the monotonic clock.
+    """
 
     def __init__(self) -> None:
+        self.due_ms: int | None = None
         self._held: set[str] = set()
 
     def lost(self) -> None:
         """There is no link, or a new one."""
-        self._held = set()
+        self.due_ms, self._held = None, set()
+
+    def overflowed(self, now: Now) -> None:
+        """Messages were dropped; a retained one may be among them, and comes when asked for."""
+        if self.due_ms is None:
+            self.due_ms = now.monotonic_ms + ASK_AGAIN_MS
+
+    def tick(self, now: Now) -> bool:
+        """Whether all of them are to be asked for again, now."""
+        if self.due_ms is None or now.monotonic_ms < self.due_ms:
+            return False
+        self.lost()
+        return True
 
     def change(self, wanted: set[str]) -> list[Action]:
         """Ask for what is new and give up what is no longer read."""

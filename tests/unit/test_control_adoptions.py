@@ -19,7 +19,7 @@ from agent.channel.messages import (
     Stop,
 )
 from agent.config.device import PipelineConfig
-from agent.control.events import Installed, StartInstaller
+from agent.control.events import Installed, Overflowed, StartInstaller
 from agent.control.supervisor import State
 from agent.errors import ModelError
 from agent.models.choice import artifact_of, as_released
@@ -279,6 +279,20 @@ def test_only_who_adopts_asks_and_takes() -> None:
     assert "selvedge/v1/fl/+/outcome" in rig.filters
     rig.wait(10)
     assert [one.request.folder for one in rig.installs] == [f"/models/{ONE.id}.new"], "remembered"
+
+
+def test_what_was_dropped_may_have_been_an_outcome_and_is_asked_for_again() -> None:
+    rig = rig_of()
+    outcomes = "selvedge/v1/fl/+/outcome"
+    rig.filters.clear()
+    rig.handle(Overflowed(3))
+    rig.wait(59_000)
+    assert outcomes not in rig.filters
+    rig.wait(1_000)
+    assert outcomes in rig.filters
+    rig.filters.clear()
+    rig.wait(600_000)
+    assert outcomes not in rig.filters
 
 
 def test_the_first_pipeline_that_names_a_job_takes_it() -> None:

@@ -468,7 +468,7 @@ def test_of_many_jobs_those_that_are_over_make_room():
 def test_a_round_that_was_dropped_unread_is_asked_for_again():
     rig = LearningRig()
     rig.link_up()
-    mine = {name for name in rig.filters if name.endswith(("/spec", "/round"))}
+    mine = {name for name in rig.filters if name.endswith(("/spec", "/round", "/outcome"))}
     rig.filters.clear()
     for _ in range(3):
         rig.handle(Overflowed(5))

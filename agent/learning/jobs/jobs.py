@@ -35,9 +35,6 @@ from broker.contract.messages import LearningMetrics, LearningStatus, decode
 RETRY_MS = 10_000
 """A disk that refused may take it then."""
 
-ASK_AGAIN_MS = 60_000
-"""Not at once: what overflowed may have been the answer."""
-
 MAX_JOBS = 32
 """A pattern such as `*` finds no more."""
 
@@ -55,7 +52,6 @@ class Jobs:
         self._refused: dict[str, str] = {}
         self._postponed: dict[str, bytes] = {}
         self._retry_ms = 0
-        self._ask_again_ms: int | None = None
         self._filters = Filters()
         self._linked = False
         self._began = False
@@ -105,18 +101,15 @@ class Jobs:
                 actions += self._kit.desk.ended(event.token, well=event.report is not None)
                 for job in self._jobs.values():
                     actions += job.learner_ended(event, now)
-            case Overflowed():  # a retained message may be among what was dropped
-                if self._ask_again_ms is None:
-                    self._ask_again_ms = now.monotonic_ms + ASK_AGAIN_MS
+            case Overflowed():
+                self._filters.overflowed(now)
             case Tick():
                 actions += self._tick(now)
         return actions
 
     def _tick(self, now: Now) -> list[Action]:
         actions: list[Action] = []
-        if self._ask_again_ms is not None and now.monotonic_ms >= self._ask_again_ms:
-            self._ask_again_ms = None
-            self._filters.lost()
+        if self._filters.tick(now):
             actions += self._subscribe()
         for job in self._jobs.values():
             actions += job.tick(now)
@@ -144,7 +137,7 @@ class Jobs:
     def due_ms(self) -> int | None:
         """When a tick has something to do."""
         dues = [job.due_ms() for job in self._jobs.values()]
-        dues += [self._ask_again_ms, self._retry_ms if self._postponed else None]
+        dues += [self._filters.due_ms, self._retry_ms if self._postponed else None]
         return min((due for due in dues if due is not None), default=None)
 
     def statuses(self) -> dict[str, LearningStatus]:
