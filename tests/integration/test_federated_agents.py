@@ -1,6 +1,7 @@
 """Real agents, a real aggregator, a real broker: jobs are learned, whatever is killed meanwhile."""
 
 import random
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -27,8 +28,6 @@ from tests.support.federation import (
 )
 from tests.support.trainers import module_of
 from toolchain.training import network as n
-
-pytest_plugins = ["tests.support.brokers"]
 
 KNOWN, JUDGES = digits()
 EACH = 150
@@ -166,8 +165,10 @@ def test_a_download_goes_on_after_a_kill(mosquitto: RunningBroker, tmp_path: Pat
         def chunks() -> int:
             return have.stat().st_size // 4 if have.exists() else 0
 
-        while chunks() < 20:
-            assert agent.process.poll() is None
+        ends = time.monotonic() + PATIENCE_S
+        while chunks() < 20:  # at once, or all of it is there
+            assert agent.process.poll() is None, agent.output()
+            assert time.monotonic() < ends, agent.output()
         agent.kill()
         before = chunks()
         assert before < spec.model.backbone.chunks, "it was too quick; take a larger file"

@@ -238,7 +238,10 @@ class Fleet:
         """Wait for the end of a command."""
         key = (op, command)
         done = ("successful", "failed")
-        self.wait(lambda: bool(self.commands.get(key)) and self.commands[key][-1].status in done)
+        self.wait(
+            lambda: bool(self.commands.get(key)) and self.commands[key][-1].status in done,
+            timeout_s,
+        )
         return self.commands[key][-1]
 
     def wait(self, condition: Callable[[], bool], timeout_s: float = PATIENCE_S) -> None:

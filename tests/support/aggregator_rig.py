@@ -277,7 +277,7 @@ def run_job(
                 if chance.random() < 0.8:
                     process.wait_until_up()
                 at = time.monotonic() + chance.uniform(0, LIFE_S)
-        give_up_at = time.monotonic() + 5
+        give_up_at = time.monotonic() + 30
         while spec.outcome is not None and fleet.outcome is None:
             assert time.monotonic() < give_up_at, "no outcome was told"
             fleet.step()

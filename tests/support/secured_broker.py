@@ -3,6 +3,7 @@
 import socket
 from collections.abc import Callable
 from pathlib import Path
+from random import SystemRandom
 
 import paho.mqtt.client as mqtt
 
@@ -10,6 +11,8 @@ import selvedge
 from broker.adapters.engine_process import EngineProcess, unprivileged_account
 from broker.adapters.mosquitto_engine import find_mosquitto
 from tests.support.brokers import TestClient
+
+FIRST_PORT, PORTS = 21_000, 11_000
 
 
 def init(root: Path, *arguments: str) -> int:
@@ -64,8 +67,13 @@ def files(folder: Path) -> list[str]:
 
 
 def free_pair() -> int:
-    """A port that is free together with the next one."""
-    for port in range(21_000, 32_000, 2):
+    """A port that is free together with the next one.
+
+    Outgoing connections take none of these; runs of tests at the same time look elsewhere first.
+    """
+    first = SystemRandom().randrange(0, PORTS, 2)
+    for number in range(0, PORTS, 2):
+        port = FIRST_PORT + (first + number) % PORTS
         try:
             for one in (port, port + 1):
                 socket.create_server(("127.0.0.1", one)).close()
