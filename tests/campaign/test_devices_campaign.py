@@ -21,6 +21,7 @@ def test_rounds_close_at_quorum_though_devices_die(seed, tmp_path):
     updates = [report.updates for report in played.status.history]
     kills, right = sum(played.kills.values()), played.accuracy
     print(f"\nseed {seed}: {kills} kills {played.kills}; updates {updates}; {right:.1%} right")
+    assert kills == KILLS, "the job was over too soon"
     assert played.status.state == "done"
     assert len(updates) == ROUNDS
     assert all(QUORUM <= count <= DEVICES for count in updates)

@@ -6,7 +6,6 @@ from broker.adapters.private_broker import RunningBroker
 from tests.support.aggregator_rig import Process
 from tests.support.fleet_kills import DEVICES, QUORUM, play
 
-pytest_plugins = ["tests.support.brokers"]
 ROUNDS, KILLS = 2, 3
 
 
@@ -17,6 +16,7 @@ def test_rounds_close_though_devices_die(mosquitto: RunningBroker, tmp_path: Pat
         played = play(mosquitto.address.port, tmp_path, ROUNDS, KILLS, seed=1, deadline_s=8)
     finally:
         assert aggregator.stop() == 0
+    assert sum(played.kills.values()) == KILLS, "the job was over too soon"
     assert played.status.state == "done"
     updates = [report.updates for report in played.status.history]
     assert len(updates) == ROUNDS

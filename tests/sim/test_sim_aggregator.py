@@ -18,7 +18,8 @@ VARIANTS = {
     "fedavg int8": job(),
     "fedadam top_k": job(codec="top_k", strategy=StrategySpec("fedadam")),
     "scaffold one_bit": job(codec="one_bit", strategy=StrategySpec("scaffold", {"devices": 9})),
-    "median f32": job(codec="f32", robust=RobustSpec("median"), participation=job().participation),
+    "median f32": job(codec="f32", robust=RobustSpec("median")),
+    "krum int8": job(robust=RobustSpec("krum", {"liars": 0, "keep": 3})),
     "central random_k": job(
         codec="random_k", privacy=PrivacySpec("central", clip_norm=0.5, noise_multiplier=1.0)
     ),

@@ -179,13 +179,13 @@ def test_the_budget_stops_the_job(tmp_path):
 
 
 def test_central_noise_is_as_strong_as_the_job_says(tmp_path):
-    privacy = PrivacySpec("central", clip_norm=1.0, noise_multiplier=2.0)
+    privacy = PrivacySpec("central", clip_norm=0.5, noise_multiplier=2.0)
     bench = Bench(job(codec="f32", privacy=privacy), tmp_path / "job")
     for device in range(4):
         for n, length in enumerate((256, 256, 88)):
             bench.at.receive(1, f"d{device}", n, f32(np.zeros(length), n), bench.now_ms)
     moved = bench.at.vectors.model.astype(np.float64) - START
-    assert moved.std() == pytest.approx(2.0 / 4, rel=0.1)
+    assert moved.std() == pytest.approx(0.5 * 2.0 / 4, rel=0.1)
 
 
 def test_evaluations_weigh_no_more_than_the_job_allows():
