@@ -27,7 +27,6 @@ from tests.support.aggregator_rig import DEVICES, Fleet, Process
 from tests.support.brokers import TestClient, eventually
 from tests.support.lying_updates import LIES, f32, greedy, times
 
-pytest_plugins = ["tests.support.brokers"]
 TOPICS = Topics()
 CLIP, ROUNDS = 0.5, 3
 PATIENCE_S = 30.0

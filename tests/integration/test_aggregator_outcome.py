@@ -15,8 +15,6 @@ from tests.support.aggregator_rig import DEVICES, Fleet, Process, run_job, shipp
 from tests.support.brokers import TestClient, eventually
 from tests.support.wasm_modules import Wasmtime
 
-pytest_plugins = ["tests.support.brokers"]
-
 ROUNDS = 2
 WEIGHTS = np.arange(10, 10 + len(DEVICES))
 

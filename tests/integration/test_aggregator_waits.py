@@ -14,7 +14,6 @@ from tests.support.aggregation import P, job
 from tests.support.aggregator_rig import Process
 from tests.support.brokers import TestClient, eventually
 
-pytest_plugins = ["tests.support.brokers"]
 TOPICS = Topics()
 
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from support.engine import Engine, Micro, difference, edge_inputs
-from support.idle_networks import idle_network
 
+from tests.support.engine import Engine, Micro, difference, edge_inputs
+from tests.support.idle_networks import idle_network
 from toolchain.lowering.lower import lower
 from toolchain.lowering.settings import Settings
 from toolchain.plan.encode import encode

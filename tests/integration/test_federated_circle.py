@@ -14,8 +14,6 @@ from tests.support.aggregator_rig import Process
 from tests.support.exports import litert
 from tests.support.federation import Watch, calibration, circle, digits, samples_of
 
-pytest_plugins = ["tests.support.brokers"]
-
 KNOWN, JUDGES = digits()
 DEVICES = ("pi-0", "pi-1")
 

@@ -18,8 +18,6 @@ from tests.support.aggregation import START
 from tests.support.aggregator_rig import Fleet, Process, nearest_job, shipping_job
 from tests.support.brokers import TestClient, eventually
 
-pytest_plugins = ["tests.support.brokers"]
-
 
 def called(capsys, *words):
     code = selvedge.main([*map(str, words), "--json"])

@@ -16,7 +16,6 @@ from tests.support.aggregation import job
 from tests.support.aggregator_rig import Fleet, Process, run_job, shipping_job
 from tests.support.brokers import eventually
 
-pytest_plugins = ["tests.support.brokers"]
 NOISE, DELTA, BUDGET, AFFORDABLE = 2.0, 1e-6, 5.0, 3
 
 
