@@ -108,6 +108,16 @@ class LearningRig(Rig):
         """The aggregator says what it lacks."""
         self.receive(f"fl/{name}/{number}/missing/{self.device}", encode(Missing(ranges)))
 
+    def forget(self, label: str | None = None) -> None:
+        """An operator has samples of the pipeline forgotten."""
+        args = {"pipeline": "cam"} | ({"label": label} if label else {})
+        self.receive("devices/dev/cmd/forget/1", {"status": "init", "args": args})
+
+    def desire(self, **learning: Any) -> None:
+        """An operator changes how the pipeline learns."""
+        tree = {"pipelines": {"cam": {"learning": learning}}}
+        self.receive("devices/dev/config/desired", tree)
+
     @property
     def request(self) -> Request:
         """What the learner at work was asked."""
