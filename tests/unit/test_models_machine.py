@@ -34,7 +34,7 @@ def test_a_release_serves_on_probation_and_is_kept() -> None:
     world.live(ms=900)
     assert world.state is State.IDLE
     assert world.links == Links(ONE.id, None)
-    assert world.refusal == "None"
+    assert world.refusal == ""
 
 
 def test_time_alone_does_not_pass_a_probation() -> None:
