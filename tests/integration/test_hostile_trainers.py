@@ -6,18 +6,15 @@ import numpy as np
 import psutil
 import pytest
 
-from agent.config.samples import SamplesConfig
 from agent.errors import ModelError
-from agent.learning.learner.adapters.process import LearnerProcess
-from agent.learning.learner.request import Request
-from agent.learning.samples.adapters.sqlite_samples import SqliteSamples
 from agent.learning.samples.sample import Example, Sample
 from agent.learning.trainer.adapters.session import Limits, Session
 from broker.contract.federated.job import JobSpec
 from broker.contract.federated.update import decode_slice
 from tests.support import trainer_text as t
 from tests.support.brokers import eventually
-from tests.support.jobs import blob, job, task
+from tests.support.children import have_ended
+from tests.support.jobs import Desk, job
 from tests.support.mutated_trainers import try_mutants
 
 FLOATS, PARAMETERS, CLIP = 2, 4, 0.75
@@ -116,41 +113,20 @@ def test_clocks_threads_and_other_memories_are_refused(words, told):
         Session(t.text(**words))
 
 
-class Desk:
-    """A device with a secret, and a job whose trainer is hostile."""
-
-    def __init__(self, folder: Path, spec: JobSpec) -> None:
-        self.folder = folder
-        store = SqliteSamples(folder / "samples.sqlite3")
-        data = np.array(SECRET, "<f4").tobytes()
-        samples = [Sample(f"{at}", "yes", Example(data, "float32")) for at in range(3)]
-        store.put("cam", samples, SamplesConfig(), 5)
-        store.close()
-        self.request = Request(
-            *(spec, task(spec).round, "dev", "cam", str(folder / "samples.sqlite3")),
-            model=blob(folder / "model", FIRST.tobytes()),
-            trainer=str(folder / "trainer"),
-            output=str(folder / "out"),
-            deadline_s=60.0,
-        )
-        (folder / "out").mkdir()
-
-    def update_of(self, module: bytes) -> list[bytes]:
-        """What would be sent, in whole messages."""
-        Path(self.request.trainer).write_bytes(module)
-        process = LearnerProcess(self.request)
-        family = [psutil.Process(process.pid)]
-        try:
-            assert eventually(lambda: process.poll() is not None, 70)
-        finally:
-            process.close()
-            assert eventually(lambda: not any(map(alive, family)), 20)
-        out = self.folder / "out"
-        return [(out / str(at)).read_bytes() for at in range(len(list(out.glob("[0-9]*"))))]
-
-
-def alive(process: psutil.Process) -> bool:
-    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+def update_of(folder: Path, spec: JobSpec, module: bytes) -> list[bytes]:
+    """What a device with a secret would send for a job whose trainer is hostile."""
+    data = np.array(SECRET, "<f4").tobytes()
+    samples = [Sample(f"{at}", "yes", Example(data, "float32")) for at in range(3)]
+    desk = Desk(folder, spec, samples, FIRST, module)
+    process = desk.start(deadline_s=60.0)
+    family = [psutil.Process(process.pid)]
+    try:
+        assert eventually(lambda: process.poll() is not None, 70)
+    finally:
+        process.close()
+        assert eventually(lambda: have_ended(family), 20)
+    out = desk.output
+    return [(out / str(at)).read_bytes() for at in range(len(list(out.glob("[0-9]*"))))]
 
 
 def spec_of(**more) -> JobSpec:
@@ -172,7 +148,7 @@ def spec_of(**more) -> JobSpec:
 )
 def test_of_what_is_no_update_nothing_is_kept(module, text, tmp_path):
     with pytest.raises(ModelError, match=text):
-        Desk(tmp_path, spec_of()).update_of(module)
+        update_of(tmp_path, spec_of(), module)
     assert list((tmp_path / "out").iterdir()) == []
 
 
@@ -186,7 +162,7 @@ def test_a_module_that_copies_examples_into_its_update_sends_no_byte_more(codec,
     sizes = []
     for name, module in (("thief", thief), ("honest", honest)):
         (tmp_path / name).mkdir()
-        sent = Desk(tmp_path / name, spec).update_of(module)
+        sent = update_of(tmp_path / name, spec, module)
         sizes.append([len(message) for message in sent])
         data = [decode_slice(message).data for message in sent]
         assert sum(map(len, data)) <= 4 * PARAMETERS + 16
@@ -207,7 +183,7 @@ def test_beside_the_update_two_losses_leave_and_under_privacy_nothing(tmp_path):
         (tmp_path / mode).mkdir()
         more = {} if mode == "none" else {"clip_norm": 1.0, "noise_multiplier": 4.0}
         spec = spec_of(privacy={"mode": mode, **more})
-        [piece] = map(decode_slice, Desk(tmp_path / mode, spec).update_of(thief))
+        [piece] = map(decode_slice, update_of(tmp_path / mode, spec, thief))
         told[mode] = (piece.examples, piece.losses)
     loss = pytest.approx(abs(SECRET[1]))
     assert told == {"none": (3, (loss, loss)), "central": (1, None), "local": (1, None)}

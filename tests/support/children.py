@@ -1,6 +1,6 @@
 """Processes that a test may not leave behind."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import psutil
 import pytest
@@ -9,6 +9,11 @@ import pytest
 def children() -> set[int]:
     """Of this process; among them the dead that nobody waited for."""
     return {child.pid for child in psutil.Process().children()}
+
+
+def have_ended(processes: Iterable[psutil.Process]) -> bool:
+    """Whether none of them runs, waited for or not."""
+    return not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in processes)
 
 
 @pytest.fixture

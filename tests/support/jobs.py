@@ -1,11 +1,17 @@
 """Jobs and samples for tests of the learner."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from agent.config.samples import SamplesConfig
+from agent.learning.learner.adapters.process import LearnerProcess
 from agent.learning.learner.dataset import Floats
+from agent.learning.learner.request import Request
+from agent.learning.samples.adapters.sqlite_samples import SqliteSamples
 from agent.learning.samples.sample import Example, Sample
 from broker.contract.federated.job import JobSpec, check_job
 from broker.contract.federated.participant.words import Task
@@ -60,3 +66,26 @@ def blob(path: Path, data: bytes) -> str:
     """A file, as a fetched blob would lie there."""
     path.write_bytes(data)
     return str(path)
+
+
+class Desk:
+    """A folder with all that a learner is asked to use."""
+
+    def __init__(
+        self, folder: Path, spec: JobSpec, samples: Sequence[Sample], first: Floats, trainer: bytes
+    ) -> None:
+        store = SqliteSamples(folder / "samples.sqlite3")
+        store.put("cam", samples, SamplesConfig(), 5)
+        store.close()
+        self.output = folder / "out"
+        self.output.mkdir()
+        self.request = Request(
+            *(spec, task(spec).round, "dev", "cam", str(folder / "samples.sqlite3")),
+            model=blob(folder / "model", first.tobytes()),
+            trainer=blob(folder / "trainer", trainer),
+            output=str(self.output),
+        )
+
+    def start(self, **changes: Any) -> LearnerProcess:
+        """A learner at work, with another request in some points."""
+        return LearnerProcess(replace(self.request, **changes))
