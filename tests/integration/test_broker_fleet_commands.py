@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 import selvedge
+from broker.adapters import operator_link
 from broker.adapters.tcp_proxy import TcpProxy
 from broker.contract.messages import PipelineStatus, ReportedConfig, Status, encode
 from tests.support.brokers import TestClient
@@ -234,7 +235,7 @@ def test_no_broker_is_one_line_and_code_5(capsys, words):
     assert "mqtt://127.0.0.1:1" in err
 
 
-def test_broker_that_does_not_answer_or_goes_away_is_code_5(capsys, broker, device):
+def test_broker_that_does_not_answer_or_goes_away_is_code_5(capsys, broker, device, monkeypatch):
     device.mute = True
     with TcpProxy(broker.address.port) as proxy:
         url = f"mqtt://127.0.0.1:{proxy.port}"
@@ -243,6 +244,7 @@ def test_broker_that_does_not_answer_or_goes_away_is_code_5(capsys, broker, devi
         assert selvedge.main(["config", "set", "pi-1", "a=1", "--wait", "20", "--broker", url]) == 5
         cut.join()
         proxy.stall(True)
+        monkeypatch.setattr(operator_link, "TIMEOUT_S", 1.0)
         assert selvedge.main(["devices", "--broker", url]) == 5
     out, err = capsys.readouterr()
     assert (out, err.count("\n")) == ("", 2)
