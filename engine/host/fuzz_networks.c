@@ -85,7 +85,8 @@ static void train(void) {
     fill(trainer.parameters, trainer.parameter_count, chance(4) == 0);
     fill(trainer.examples, floats, chance(4) == 0);
     for (uint32_t i = 0; i < n && trainer.loss == SV_SOFTMAX_CROSS_ENTROPY; i++) {
-        labels[i] = (int32_t)chance((uint32_t)trainer.outputs + 1); /* one is wrong */
+        const uint32_t classes = (uint32_t)trainer.outputs, label = chance(classes + 1);
+        labels[i] = (int32_t)(label < classes ? label : odd_number(label)); /* or a wrong one */
     }
     if (trainer.loss == SV_SQUARED_ERROR) {
         fill(trainer.labels, n * (uint32_t)trainer.outputs, chance(4) == 0);
