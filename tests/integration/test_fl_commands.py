@@ -17,6 +17,7 @@ from tests.support import aggregator_rig
 from tests.support.aggregation import START
 from tests.support.aggregator_rig import Fleet, Process, nearest_job, shipping_job
 from tests.support.brokers import TestClient, eventually
+from tests.support.npy import npy
 
 
 def called(capsys, *words):
@@ -60,7 +61,7 @@ def test_a_job_that_ships_from_its_file_to_the_outcome(broker, gate, code, tmp_p
     spec = shipping_job(1)
     job_file = aggregator_rig.job_file(tmp_path, spec)
     (tmp_path / "net.json").write_text(json.dumps(spec.outcome.network))
-    (tmp_path / "inputs.npy").write_bytes(aggregator_rig.npy(aggregator_rig.CALIBRATION))
+    (tmp_path / "inputs.npy").write_bytes(npy(aggregator_rig.CALIBRATION))
     tree = json.loads(job_file.read_text())
     tree["outcome"] = {"network": "net.json"}
     job_file.write_text(json.dumps(tree))
@@ -87,7 +88,7 @@ def test_a_vector_becomes_files_without_a_job(tmp_path, capsys):
     tree = json.loads(job_file.read_text())
     tree["outcome"] = {"network": spec.outcome.network}
     job_file.write_text(json.dumps(tree))
-    (tmp_path / "inputs.npy").write_bytes(aggregator_rig.npy(aggregator_rig.CALIBRATION))
+    (tmp_path / "inputs.npy").write_bytes(npy(aggregator_rig.CALIBRATION))
     words = ("fl", "export", job_file, tmp_path / "head.f32", tmp_path / "out")
     code, told = called(capsys, *words, "--calibration", tmp_path / "inputs.npy")
     assert code == 0
@@ -101,7 +102,7 @@ def test_a_vector_becomes_files_without_a_job(tmp_path, capsys):
         assert blob_ref((tmp_path / "out" / name).read_bytes()) == artifact.blob
     # Every runtime of ours runs its file and gives the golden outputs.
     (tmp_path / "in.npy").write_bytes(
-        aggregator_rig.npy(
+        npy(
             np.frombuffer((tmp_path / "out" / "golden-inputs.bin").read_bytes(), np.int8)[:59][None]
         )
     )

@@ -139,8 +139,8 @@ def test_a_disk_without_room_is_told_before_anything_is_fetched(
 ) -> None:
     real = os.statvfs
 
-    def nearly_full(path: object) -> os.statvfs_result:
-        words = list(real(path))  # type: ignore[arg-type]
+    def nearly_full(path: Path) -> os.statvfs_result:
+        words = list(real(path))
         words[0] = words[1] = 4096
         words[4] = SPARE_BYTES // 4096
         return os.statvfs_result(words)

@@ -33,7 +33,8 @@ from agent.pipeline.adapters.main_link import MainLink
 from agent.pipeline.app import Child as Pipeline
 from agent.sources.adapters.inbox import Inbox
 from broker.contract.shape import parse
-from tests.support.shipping import answers, digits_model
+from tests.support.exports import litert
+from tests.support.shipping import digits_model
 from tests.support.wasm_modules import module_of
 from tests.support.wasm_text import Made
 from toolchain.convert.convert import Choices
@@ -112,7 +113,7 @@ def expected(model: bytes, folder: Path) -> list[int]:
     """The label that LiteRT gives each picture."""
     images = np.load(folder / "images.npy")
     given = (images.astype(np.int16) - 128).astype(np.int8)
-    return [int(row) for row in answers(model, given).reshape(FRAMES, -1).argmax(axis=1)]
+    return [int(row) for row in litert(model, given).argmax(axis=1)]
 
 
 def check_answers(

@@ -1,7 +1,6 @@
 """A real aggregator as a process that can be killed, and a fleet that sends what it should."""
 
 import contextlib
-import io
 import json
 import random
 import signal
@@ -37,6 +36,7 @@ from broker.contract.shape import to_tree
 from broker.contract.topics import Topics
 from tests.support.aggregation import START, job, update
 from tests.support.brokers import TestClient
+from tests.support.npy import npy
 
 ROOT = Path(__file__).resolve().parents[2]
 TOPICS = Topics()
@@ -65,13 +65,6 @@ def job_file(folder: Path, spec: JobSpec) -> Path:
 
 
 CALIBRATION = np.random.default_rng(4).standard_normal((40, 59)).astype(np.float32)
-
-
-def npy(array: np.ndarray) -> bytes:
-    """As `numpy.save` writes it."""
-    out = io.BytesIO()
-    np.save(out, array)
-    return out.getvalue()
 
 
 def shipping_job(rounds: int, **evaluation) -> JobSpec:

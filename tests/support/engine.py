@@ -139,6 +139,11 @@ class Lite:
         return [self._interpreter.get_tensor(detail["index"]) for detail in details]
 
 
+def one_by_one(oracle: Micro | Lite, inputs: np.ndarray) -> np.ndarray:
+    """What it makes of each input, as rows: [n, …] to [n, outputs]."""
+    return np.stack([oracle.run([one[None]])[0].ravel() for one in inputs])
+
+
 def edge_inputs(shape: Sequence[int], rng: np.random.Generator, count: int) -> list[np.ndarray]:
     """int8 inputs: constant at the limits and at 0, limits mixed, a ramp, then random ones."""
     fixed = [np.full(shape, value, np.int8) for value in (-128, 127, 0, -1)]

@@ -3,6 +3,7 @@
 import numpy as np
 from hypothesis import strategies as st
 
+from tests.support.engine import Lite, Micro, one_by_one
 from toolchain.export.quantize import Int8, Quantized, Trained, quantize
 from toolchain.training.initial import initial_parameters
 from toolchain.training.network import (
@@ -29,13 +30,13 @@ LAYERS = st.one_of(
 
 
 @st.composite
-def networks(draw: st.DrawFn, loss: str = "squared_error") -> Network:
+def networks(draw: st.DrawFn) -> Network:
     """Small networks of every kind of layer."""
     shape = draw(st.tuples(st.integers(1, 8), st.integers(1, 8), st.integers(1, 3)))
     layers = draw(st.lists(LAYERS, max_size=3))
     end = draw(st.sampled_from([[GlobalAveragePool2D()], [Flatten()], [Dense(5, "relu")], []]))
     last = Dense(draw(st.integers(2, 6)))
-    return Network(shape, (*layers, *end, last), loss)  # type: ignore[arg-type]
+    return Network(shape, (*layers, *end, last), "squared_error")
 
 
 def parameters(network: Network, seed: int) -> np.ndarray:
@@ -67,28 +68,9 @@ def backbone(seed: int = 1) -> Quantized:
 
 def litert(model: bytes, given: Int8) -> Int8:
     """LiteRT's answers, with XNNPACK as it comes."""
-    from ai_edge_litert.interpreter import Interpreter
-
-    interpreter = Interpreter(model_content=model)
-    interpreter.allocate_tensors()
-    into, out = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
-    found = []
-    for row in given:
-        interpreter.set_tensor(into["index"], row.reshape(into["shape"]))
-        interpreter.invoke()
-        found.append(interpreter.get_tensor(out["index"]).ravel())
-    return np.array(found)
+    return one_by_one(Lite(model, reference=False), given)
 
 
 def tflite_micro(model: bytes, given: Int8) -> Int8:
     """TFLite Micro's answers."""
-    from tflite_micro import runtime
-
-    interpreter = runtime.Interpreter.from_bytes(model)
-    shape = interpreter.get_input_details(0)["shape"]
-    found = []
-    for row in given:
-        interpreter.set_input(row.reshape(shape), 0)
-        interpreter.invoke()
-        found.append(interpreter.get_output(0).ravel())
-    return np.array(found)
+    return one_by_one(Micro(model), given)

@@ -1,6 +1,5 @@
 """A job on handwritten digits, agents with samples of their own, and a client that watches them."""
 
-import io
 import json
 import subprocess
 import sys
@@ -35,6 +34,7 @@ from broker.contract.federated.round import Ack, Evaluation, JobStatus, Round
 from broker.contract.messages import decode
 from broker.learning.job_file import resolve
 from tests.support.agents import LABELS, TOPICS, Fleet, RunningAgent
+from tests.support.npy import npy
 from tests.support.secured_broker import Fleet as SecuredFleet
 from tests.support.trainers import module_of
 from toolchain.digits import Digits, split
@@ -100,9 +100,7 @@ def circle(devices: int, rounds: int) -> dict[str, Any]:
 
 def calibration(judges: Digits) -> bytes:
     """Some pictures that nobody learns from, as real numbers in a `.npy`."""
-    out = io.BytesIO()
-    np.save(out, (judges.images[:100] / 255).astype("<f4"))
-    return out.getvalue()
+    return npy((judges.images[:100] / 255).astype("<f4"))
 
 
 def accuracy(parameters: bytes, judges: Digits) -> float:

@@ -4,7 +4,14 @@ import numpy as np
 
 from toolchain.tflite.dtype import DType
 from toolchain.tflite.model import Graph, Model, Operator, Quantization, Tensor
-from toolchain.tflite.options import Conv2D, DepthwiseConv2D, FullyConnected, Pool2D, Reshape
+from toolchain.tflite.options import (
+    Conv2D,
+    DepthwiseConv2D,
+    FullyConnected,
+    Options,
+    Pool2D,
+    Reshape,
+)
 from toolchain.tflite.slots import Activation, Padding
 
 Random = np.random.Generator
@@ -107,10 +114,10 @@ class _Making:
         shape = (1, height, width, channels)
         self._add(name, inputs, Tensor(name, shape, DType.INT8, self._quantization()), options)
 
-    def _add(self, name: str, inputs: tuple[int, ...], target: Tensor, options: object) -> None:
+    def _add(self, name: str, inputs: tuple[int, ...], target: Tensor, options: Options) -> None:
         self._tensors.append(target)
         self._last = len(self._tensors) - 1
-        self._operators.append(Operator(name, inputs, (self._last,), 3, options))  # type: ignore[arg-type]
+        self._operators.append(Operator(name, inputs, (self._last,), 3, options))
 
     def _weights(self, shape: tuple[int, ...], axis: int) -> Tensor:
         values = self._rng.integers(-127, 128, shape).astype(np.int8)

@@ -6,6 +6,7 @@ sandbox, the learner's clipping and codec, the aggregator's sums and noise.
 
 from dataclasses import replace
 from functools import cache
+from typing import Literal
 
 import numpy as np
 from scipy import stats
@@ -55,9 +56,9 @@ def job(devices: int, rounds: int, privacy: PrivacySpec) -> JobSpec:
     return spec
 
 
-def release(mode: str, noise: float) -> PrivacySpec:
+def release(mode: Literal["none", "central", "local"], noise: float) -> PrivacySpec:
     """Clipping, and noise unless the mode is none."""
-    return PrivacySpec(mode, CLIP, noise)  # type: ignore[arg-type]
+    return PrivacySpec(mode, CLIP, noise)
 
 
 @cache

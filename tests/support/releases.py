@@ -11,6 +11,7 @@ from broker.contract.bundle.manifest import (
     InputSpec,
     Manifest,
     OutputSpec,
+    Runtime,
     TensorSpec,
     TrainingRecord,
     write_manifest,
@@ -26,7 +27,7 @@ class MadeRelease:
         self,
         number: int,
         job: str = "digits",
-        runtimes: tuple[str, ...] = ("tflite",),
+        runtimes: tuple[Runtime, ...] = ("tflite",),
         **changes: Any,
     ) -> None:
         self.model = f"model {number} of {job}".encode()
@@ -38,8 +39,7 @@ class MadeRelease:
             input=InputSpec("vector", TensorSpec((1, 4), "int8", 0.5)),
             outputs=(OutputSpec(TensorSpec((1, 10), "int8", 0.5)),),
             artifacts=tuple(
-                Artifact(runtime, blob_ref(self.model + runtime.encode()))  # type: ignore[arg-type]
-                for runtime in runtimes
+                Artifact(runtime, blob_ref(self.model + runtime.encode())) for runtime in runtimes
             ),
             golden=Golden(2, blob_ref(inputs), blob_ref(outputs)),
             training=TrainingRecord(job, 3, 9, SOMETHING),

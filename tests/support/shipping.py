@@ -14,6 +14,7 @@ from broker.contract.bundle.manifest import (
     InputSpec,
     Manifest,
     OutputSpec,
+    Runtime,
     TensorSpec,
     TrainingRecord,
     write_manifest,
@@ -23,10 +24,14 @@ from broker.contract.federated.outcome import JobOutcome
 from broker.contract.messages import encode
 from broker.contract.topics import Topics
 from tests.support.brokers import TestClient
+from tests.support.exports import litert
 from tests.support.wasm_modules import module_of
 from toolchain.convert.convert import Choices
 from toolchain.digits import Digits, quantize, split, train
 from toolchain.digits.adapters import scikit
+from toolchain.tflite.dtype import DType
+from toolchain.tflite.model import Tensor
+from toolchain.tflite.reader import read
 
 TOPICS = Topics()
 EPOCHS = 2
@@ -50,30 +55,11 @@ def digits_model(seed: int) -> bytes:
         return quantize(network, known().images)
 
 
-def interpreter(model: bytes) -> Any:
-    from ai_edge_litert.interpreter import Interpreter
-
-    made = Interpreter(model_content=model, num_threads=1)
-    made.allocate_tensors()
-    return made
-
-
-def answers(model: bytes, inputs: np.ndarray) -> np.ndarray:
-    """What LiteRT makes of int8 inputs, [n, …] each way."""
-    made = interpreter(model)
-    (given,), (found,) = made.get_input_details(), made.get_output_details()
-    rows = []
-    for row in inputs:
-        made.set_tensor(given["index"], row.reshape(given["shape"]))
-        made.invoke()
-        rows.append(made.get_tensor(found["index"]).copy())
-    return np.stack(rows)
-
-
-def spec_of(detail: dict[str, Any]) -> TensorSpec:
-    scale, zero_point = detail["quantization"]
-    shape = tuple(int(length) for length in detail["shape"])
-    return TensorSpec(shape, np.dtype(detail["dtype"]).name, float(scale), int(zero_point))  # type: ignore[arg-type]
+def spec_of(tensor: Tensor) -> TensorSpec:
+    quantization = tensor.quantization
+    assert tensor.dtype is DType.INT8
+    assert quantization is not None
+    return TensorSpec(tensor.shape, "int8", quantization.scales[0], quantization.zero_points[0])
 
 
 @dataclass
@@ -122,12 +108,12 @@ def shipment(
 ) -> Shipment:
     """A release of the digits model of a seed, with golden samples that LiteRT computed."""
     model = digits_model(seed) if model is None else model
-    made = interpreter(model)
-    given, found = spec_of(made.get_input_details()[0]), spec_of(made.get_output_details()[0])
+    graph = read(model).main
+    given, found = (spec_of(graph.tensors[at]) for at in (graph.inputs[0], graph.outputs[0]))
     chance = np.random.default_rng(number)
-    inputs = chance.integers(-128, 128, (GOLDEN, *given.shape)).astype(np.int8)
-    outputs = answers(model, inputs)
-    artifacts = {
+    inputs = chance.integers(-128, 128, (GOLDEN, *given.shape[1:])).astype(np.int8)
+    outputs = litert(model, inputs)
+    artifacts: dict[Runtime, bytes] = {
         "tflite": model,
         "wasm-simd": module_of(model, Choices(target="simd")),
         "wasm-scalar": module_of(model, Choices(target="scalar")),
@@ -139,10 +125,7 @@ def shipment(
         task="classify",
         input=InputSpec("image", given),
         outputs=(OutputSpec(found),),
-        artifacts=tuple(
-            Artifact(runtime, blob_ref(data))  # type: ignore[arg-type]
-            for runtime, data in artifacts.items()
-        ),
+        artifacts=tuple(Artifact(runtime, blob_ref(data)) for runtime, data in artifacts.items()),
         golden=Golden(GOLDEN, blob_ref(golden[0]), blob_ref(golden[1]), TOLERANCE),
         training=TrainingRecord(job, 1, 1, blob_ref(b"trained")),
     )

@@ -1,6 +1,5 @@
 """Exports without a runtime: scales that fit, calibrations and backbones that do not."""
 
-import io
 import pickle
 
 import numpy as np
@@ -17,6 +16,7 @@ from tests.support.exports import (
     no_run,
     parameters,
 )
+from tests.support.npy import npy
 from tests.support.small_models import with_graph, with_tensor
 from toolchain.errors import ModelRefused
 from toolchain.export import scales
@@ -30,12 +30,6 @@ from toolchain.training.network import Conv2D, Dense, MaxPool2D, Network
 
 UNIT = Quantization((1 / 255,), (-128,))
 ROUGH = st.floats(-(2.0**40), 2.0**40, width=32) | st.sampled_from([0.0, 1e-38, -1e-30, 1e12])
-
-
-def npy(array: np.ndarray) -> bytes:
-    out = io.BytesIO()
-    np.save(out, array, allow_pickle=True)
-    return out.getvalue()
 
 
 @given(networks(), st.integers(0, 99))

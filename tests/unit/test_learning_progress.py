@@ -20,6 +20,7 @@ from broker.errors import UsageError
 from broker.learning.job_file import check_outcome, resolve
 from broker.learning.plot import png
 from broker.learning.progress import Progress, bar, line, series, to_csv
+from tests.support.npy import npy
 
 HISTORY = tuple(
     RoundReport(n, 4, 1, 100, 5_000, 2.5, 2.0 / n, 0.3 + n / 10, 2.5 / n) for n in (1, 2, 4)
@@ -135,12 +136,6 @@ def files(**more: bytes):
     held = FILES | {"head.f32": np.arange(10, dtype="<f4").tobytes()}
     held |= {"net.json": json.dumps(NETWORK).encode(), "cal.npy": npy(np.eye(4, dtype="<f4"))}
     return (held | more).__getitem__
-
-
-def npy(array: np.ndarray) -> bytes:
-    out = io.BytesIO()
-    np.save(out, array)
-    return out.getvalue()
 
 
 def never(_model, _inputs):

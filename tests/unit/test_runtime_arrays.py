@@ -15,18 +15,13 @@ from agent.errors import ModelError
 from agent.infer.arrays import MAX_ARRAY_BYTES, read_npy, read_npz, write_npz
 from agent.infer.fit import fit
 from agent.runtime.protocol import TensorInfo
+from tests.support.npy import npy
 
 NUMBERS = (
     npst.integer_dtypes()
     | npst.unsigned_integer_dtypes()
     | npst.floating_dtypes(sizes=(16, 32, 64))
 )
-
-
-def npy(array: np.ndarray, **options) -> bytes:
-    file = io.BytesIO()
-    np.save(file, array, **options)
-    return file.getvalue()
 
 
 def header(text: str, version: bytes = b"\1\0", length: int | None = None) -> bytes:
