@@ -20,7 +20,7 @@ from tests.support.boards import plan_of
 from tests.support.engine import MODELS, Micro, edge_inputs
 from toolchain.plan.numbers import Target
 
-PATIENCE_S = 15.0
+PATIENCE_S = 60.0
 
 
 @cache
