@@ -169,6 +169,19 @@ def test_the_deadline_ends_the_judging_with_what_there_is(tmp_path):
     assert bench.at.job.judged is None, "what was not committed is gone"
 
 
+def test_answers_before_a_crash_count_towards_the_goal(tmp_path):
+    bench = trained(spec_of(), tmp_path / "job")
+    *before, last = answers(bench)
+    for answer in before:
+        answer()
+    bench.commit()
+    bench.restart()
+    assert bench.at.job.state is State.EVALUATING
+    last()
+    assert bench.at.job.state is State.PUBLISHING
+    assert bench.at.job.judged.devices == len(DEVICES)
+
+
 def test_answers_that_are_late_doubled_or_of_one_model_change_nothing(tmp_path):
     bench = trained(spec_of(), tmp_path / "job")
     number = bench.at.job.number
