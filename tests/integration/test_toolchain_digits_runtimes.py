@@ -135,9 +135,12 @@ def tflite_runtime():
 
 
 def test_two_processes_train_to_equal_bytes():
-    words = [sys.executable, "-c", TRAIN]
-    both = [subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE) for _ in range(2)]
-    answers = {process.communicate(timeout=300)[0] for process in both}
+    answers = {
+        subprocess.run(
+            [sys.executable, "-c", TRAIN], cwd=ROOT, capture_output=True, check=True, timeout=300
+        ).stdout
+        for _ in range(2)
+    }
     assert answers == {f"{hashlib.sha256(trained_by(0).model).hexdigest()}\n".encode()}
 
 
