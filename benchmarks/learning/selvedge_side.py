@@ -54,7 +54,8 @@ class Fleet:
     """What is running, and what was heard.
 
     Attributes:
-        told: every word on a round, when it came and what had crossed by then.
+        crossed: what had crossed when a file was there: a model is, before its round is told of.
+        told: every word on a round, when it came and what had crossed before its model.
     """
 
     folder: Path
@@ -63,6 +64,7 @@ class Fleet:
     client: Memory
     server: Memory
     blobs: dict[str, dict[int, bytes]] = field(default_factory=dict)
+    crossed: dict[str, list[Crossed]] = field(default_factory=dict)
     told: "queue.Queue[tuple[float, Round, list[Crossed]]]" = field(default_factory=queue.Queue)
 
     running: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
@@ -102,9 +104,11 @@ class Fleet:
         match channel:
             case RoundChannel():
                 told = decode(Round, bytes(message.payload))
-                self.told.put((now, told, self.meter.read()))
+                crossed = self.crossed.get(told.model.sha256) or self.meter.read()
+                self.told.put((now, told, crossed))
             case BlobChannel(sha256, _, chunk) if message.payload:
                 self.blobs.setdefault(sha256, {})[chunk] = bytes(message.payload)
+                self.crossed[sha256] = self.meter.read()
 
     def model(self, ref: BlobRef) -> "np.ndarray[Any, np.dtype[np.float32]]":
         """Global parameters that were published."""
