@@ -12,6 +12,7 @@ pytest_plugins = [
     "tests.support.children",
     "tests.support.service_machine",
     "tests.support.pi_machine",
+    "tests.support.pi_service",
 ]
 
 # A busy machine is no fault, and what ran green runs green again; the campaign looks for more.

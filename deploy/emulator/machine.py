@@ -17,6 +17,8 @@ from deploy.emulator.monitor import Monitor
 PROGRAM = "qemu-system-aarch64"
 HOST = "10.0.2.2"
 """This machine's loopback, as seen from inside."""
+NEIGHBOUR = "10.0.2.100:7"
+"""Somebody else on the wire: what is sent there comes back."""
 BOOT_S = 240.0
 STOP_S = 90.0
 STICK = "/dev/sda"
@@ -27,7 +29,8 @@ BOARD = (
     *("-M", "virt", "-cpu", "cortex-a72", "-smp", "2", "-m", "512"),
     *("-display", "none", "-monitor", "none"),
     *("-append", "console=ttyAMA0 root=/dev/vda net.ifnames=0 quiet"),
-    *("-netdev", "user,id=wire", "-device", "virtio-net-pci,netdev=wire,romfile="),
+    *("-netdev", f"user,id=wire,guestfwd=tcp:{NEIGHBOUR}-cmd:cat"),
+    *("-device", "virtio-net-pci,netdev=wire,romfile="),
     *("-device", "qemu-xhci,id=usb", "-device", "virtio-serial-pci"),
     *("-device", "virtserialport,chardev=agent,name=org.qemu.guest_agent.0"),
     *("-device", "virtio-blk-pci,drive=disk"),

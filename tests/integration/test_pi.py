@@ -1,9 +1,6 @@
 """The package on an emulated Raspberry-Pi-class machine: arm64, Debian's kernel, systemd."""
 
 import os
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,7 +11,8 @@ from deploy.emulator.machine import HOST, Machine
 from tests.support.pi_chain import CHAIN, DEVICE, Log, Watch, World, configuration, walk
 from tests.support.pi_learning import HUB, LEARNING, NEIGHBOUR, neighbourhood, own_files
 from tests.support.pi_machine import CACHE, configure
-from tests.support.secured_broker import Fleet, free_pair, init, tls
+from tests.support.pi_service import secured
+from tests.support.secured_broker import tls
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="file systems are made by root")
 
@@ -23,7 +21,7 @@ def test_from_power_on_to_a_model_that_it_has_helped_to_train(
     base: Base, disk: Path, models: dict[str, Path], tmp_path: Path
 ) -> None:
     log = Log(CACHE / "chain.log")
-    with secured() as broker:
+    with secured("--device", NEIGHBOUR, "--aggregator", HUB) as broker:
         text = configuration(f"mqtts://{HOST}:{broker.port}", secured=True)
         own = broker.root / "devices" / DEVICE
         credentials = {path.name: path for path in own.iterdir()}
@@ -40,22 +38,6 @@ def test_from_power_on_to_a_model_that_it_has_helped_to_train(
             Machine(base, disk) as pi,
         ):
             walk(World(pi, watch), (*CHAIN, *LEARNING), log)
-
-
-@contextmanager
-def secured() -> Iterator[Fleet]:
-    """A broker whose certificate is good for the address that the guest knows."""
-    with tempfile.TemporaryDirectory() as parent:
-        Path(parent).chmod(0o755)  # a broker started by root gives up root and must get there
-        root, port = Path(parent) / "fleet", free_pair()
-        words = ["--host", HOST, "--host", "127.0.0.1", "--device", DEVICE, "--port", str(port)]
-        words += ["--device", NEIGHBOUR, "--aggregator", HUB]
-        assert init(root, *words) == 0
-        fleet = Fleet(root, port)
-        try:
-            yield fleet
-        finally:
-            fleet.process.stop()
 
 
 def test_the_same_disk_boots_from_the_card_of_a_raspberry(base: Base, tmp_path: Path) -> None:

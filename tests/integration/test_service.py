@@ -1,6 +1,5 @@
 """The package under a real systemd: hardened, watched, and what it cannot do from inside."""
 
-import json
 import signal
 import subprocess
 from collections import defaultdict
@@ -11,7 +10,6 @@ import pytest
 from deploy.guest.namespace import NamespaceMachine
 from deploy.package.wheels import ROOT
 from tests.support.service_machine import (
-    AGENT,
     RUNTIMES,
     drop_in,
     eventually,
@@ -22,8 +20,14 @@ from tests.support.service_machine import (
     of_unit,
     without_drop_ins,
 )
+from tests.support.service_probe import (
+    CONFINED,
+    explained,
+    from_inside,
+    from_outside,
+    still_open,
+)
 
-PAGE = ROOT / "docs/explain/service.md"
 UNITS = sorted((ROOT / "deploy/systemd").glob("*.service"))
 
 pytestmark = needs_root
@@ -61,77 +65,20 @@ def test_only_wasmtime_needs_memory_that_becomes_code(machine: NamespaceMachine)
 def test_what_stays_open_is_explained(
     machine: NamespaceMachine, unit: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ("systemd-analyze", "security", "--threshold=20")
-    score = machine.run(*words, unit.name)
-    assert score.returncode == 0, score.stdout
-    found = json.loads(machine.run(*words, "--json=short", unit.name).stdout)
-    still_open = {each["name"]: each["exposure"] for each in found if each["set"] is False}
+    score, found = still_open(machine, unit.name)
     with capsys.disabled():
-        print(f"\n{score.stdout.splitlines()[-1]}: {still_open}")
-    column = unit.stem.removeprefix("selvedge-")
-    assert still_open == explained(column)
-
-
-def explained(column: str) -> dict[str, str]:
-    """Findings in the documentation's table that it calls open for a unit, and what they cost."""
-    lines = [line.replace("\\|", "\0") for line in PAGE.read_text().splitlines()]
-    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines if "|" in line]
-    heads = next(row for row in rows if row[0] == "finding")
-    return {
-        row[0].strip("`").replace("\0", "|"): row[1]
-        for row in rows
-        if len(row) == len(heads) and row[heads.index(column)] == "open"
-    }
-
-
-PROBE = """
-import os, pathlib, socket, sys
-def tries(what):
-    try:
-        what()
-    except OSError as error:
-        return error.errno
-    return 0
-print("etc", tries(lambda: open("/etc/selvedge/own", "w")))
-print("home", tries(lambda: open("/opt/selvedge/own", "w")))
-print("srv", tries(lambda: open("/srv/own", "w")))
-print("state", tries(lambda: open(os.environ["STATE_DIRECTORY"] + "/own", "w")))
-print("key", tries(lambda: open("/etc/selvedge/credentials/client.key")))
-print("credential", tries(lambda: open(os.environ["CREDENTIALS_DIRECTORY"] + "/mqtt_client.key")))
-print("raw", tries(lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW)))
-print("others", [int(p.name) for p in pathlib.Path("/proc").iterdir() if p.name == "1"])
-import ctypes
-libc = ctypes.CDLL(None, use_errno=True)
-libc.syscall(313, 0, b"", 0)  # finit_module
-print("module", ctypes.get_errno())
-libc.unshare(0x10000000)
-print("namespace", ctypes.get_errno())
-print("uid", os.getuid() != 0)
-"""
+        print(f"\n{score}: {found}")
+    assert found == explained(unit.stem.removeprefix("selvedge-"))
 
 
 def test_from_inside_the_service_little_can_be_reached(machine: NamespaceMachine) -> None:
-    (machine.root / "srv/probe.py").write_text(PROBE)
-    folder = machine.root / "etc/systemd/system"
-    unit = (machine.root / f"lib/systemd/system/{AGENT}").read_text()
-    unit = unit.replace("Type=notify", "Type=oneshot").replace("WatchdogSec=60", "")
-    unit = unit.replace("Restart=on-failure", "")
-    unit = unit.replace(
-        "/opt/selvedge/bin/selvedge agent", "/opt/selvedge/bin/python3 /srv/probe.py"
-    )
-    (folder / "probe.service").write_text(unit.replace("selvedge\nState", "probe\nState"))
-    machine.run("systemctl", "daemon-reload")
-    ran = machine.run("systemctl", "start", "probe.service")
-    told = machine.run("journalctl", "-u", "probe", "-o", "cat", "--no-pager").stdout
-    assert ran.returncode == 0, told
-    found = dict(line.split(" ", 1) for line in told.splitlines() if line.count(" ") == 1)
-    assert found["etc"] == found["home"] == found["srv"] == "30", told  # a read-only file system
-    assert (found["state"], found["key"]) == ("0", "13"), told
-    assert found["credential"] == ("0" if hands_over_credentials(machine) else "13"), told
-    assert found["raw"] == "97", told
-    assert found["others"] == "[]", told
-    assert found["module"] == found["namespace"] == "1", told
-    assert found["uid"] == "True", told
+    no_module = "/etc/hostname"
+    inside = from_inside(machine, no_module)
+    credential = "done" if hands_over_credentials(machine) else "EACCES"
+    assert inside | CONFINED | {"reads credential": credential} == inside
+    assert inside["uid"] != 0
+    outside = from_outside(machine, no_module)
+    assert not [name for name in CONFINED if outside[name] == inside[name]], outside
 
 
 def test_a_frozen_agent_is_started_anew(machine: NamespaceMachine) -> None:

@@ -5,25 +5,21 @@ pipeline is called digits-tflite, and root runs the lines: one in namespaces or 
 """
 
 import json
-import subprocess
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from broker.contract.exit_code import ExitCode
+from tests.support.any_machine import AnyMachine, must
 
 EXTRA = "/etc/selvedge/zz-fault.toml"
 UNPLANT_EXTRA = f"rm -f {EXTRA}"
 STATE = "$(readlink -f /var/lib/selvedge)"
 OWN_DROP_IN = "/etc/systemd/system/selvedge-agent.service.d/zz-fault.conf"
 WITHOUT_DROP_IN = f"rm -f {OWN_DROP_IN}; systemctl daemon-reload"
+UPTIME = "$(cut -d. -f1 /proc/uptime)"
+SET_TO_1970 = f"echo $(($(date +%s) - {UPTIME})) >/run/booted; date -u -s @86400"
+SET_AGAIN = f"date -u -s @$(($(cat /run/booted) + {UPTIME}))"
 SITE = "/opt/selvedge/lib/python3*/site-packages"
-
-
-class Machine(Protocol):
-    """Where the lines run, as root."""
-
-    def run(self, *command: str, timeout_s: float = 60) -> subprocess.CompletedProcess[str]:
-        """Run a program to its end."""
 
 
 @dataclass(frozen=True)
@@ -115,10 +111,10 @@ FAULTS = (
     ),
     Fault(
         "no serial port",
-        with_extra('[mcus.board]\nport = "/dev/ttyACM77"'),
+        with_extra('[mcus.absent]\nport = "/dev/ttyACM77"'),
         UNPLANT_EXTRA,
         "configuration",
-        "mcus.board.port: /dev/ttyACM77 is not there",
+        "mcus.absent.port: /dev/ttyACM77 is not there",
         "plug the device in",
     ),
     Fault(
@@ -165,6 +161,15 @@ FAULTS = (
         level="warn",
     ),
     Fault(
+        "a service that ends again and again",
+        with_drop_in("ExecStart=\nExecStart=/bin/false\nRestartSec=30")
+        + "\nsystemctl restart selvedge-agent; true",
+        f"{WITHOUT_DROP_IN}; systemctl restart selvedge-agent",
+        "service",
+        "selvedge-agent ends and is started again: exit-code",
+        "journalctl -u selvedge-agent",
+    ),
+    Fault(
         "a service that fails",
         with_drop_in("ExecStart=\nExecStart=/bin/false\nRestart=no")
         + "\nsystemctl restart selvedge-agent; true",
@@ -177,13 +182,42 @@ FAULTS = (
 
 
 CLOCK_FAULTS = (
-    Fault("a clock in 1970", "", "", "clock", "was never set", "timedatectl set-ntp true"),
-    Fault("a clock in 1970, and a broker", "", "", "broker", "not yet valid", "set the clock"),
+    Fault(
+        "a clock in 1970",
+        SET_TO_1970,
+        SET_AGAIN,
+        "clock",
+        "was never set",
+        "timedatectl set-ntp true",
+    ),
+    Fault(
+        "a clock in 1970, and a broker",
+        SET_TO_1970,
+        SET_AGAIN,
+        "broker",
+        "not yet valid",
+        "set the clock",
+    ),
 )
-"""How to plant these differs: a Pi has a clock of its own to set, a namespace has none."""
+"""Only for a machine whose clock is its own."""
+
+_NAMED = {fault.name: fault for fault in (*FAULTS, *CLOCK_FAULTS)}
+TEN = tuple(
+    _NAMED[name]
+    for name in (
+        *("no camera group", "no broker", "the certificate of another authority"),
+        *("a clock in 1970", "a full disk", "no serial port", "no model", "no SIMD"),
+        *("too little memory", "a slip of the pen"),
+    )
+)
+OTHERS = tuple(fault for fault in _NAMED.values() if fault not in TEN)
+"""What is left to the campaign where each takes long."""
 
 
-def findings(machine: Machine, under: str = "") -> list[dict[str, Any]]:
+Findings = list[dict[str, Any]]
+
+
+def findings(machine: AnyMachine, under: str = "") -> Findings:
     """What the doctor says in a machine."""
     told = machine.run("sh", "-c", f"{under} selvedge doctor --json", timeout_s=120)
     assert told.stdout, told.stderr
@@ -193,15 +227,20 @@ def findings(machine: Machine, under: str = "") -> list[dict[str, Any]]:
     return list(tree["findings"])
 
 
-def diagnosed(machine: Machine, fault: Fault) -> list[dict[str, Any]]:
+def must_find(machine: AnyMachine, fault: Fault, told_when_well: Findings) -> None:
+    """The doctor names a fault while it is there, and did not name it before."""
+    assert not any(names(each, fault) for each in told_when_well)
+    found = diagnosed(machine, fault)
+    assert any(names(each, fault) for each in found), found
+
+
+def diagnosed(machine: AnyMachine, fault: Fault) -> Findings:
     """Plant a fault, ask, and mend it; the findings of its kind."""
-    planted = machine.run("sh", "-c", fault.plant)
-    assert planted.returncode == 0, planted.stderr
+    must(machine, "sh", "-c", fault.plant)
     try:
         return [each for each in findings(machine, fault.under) if each["check"] == fault.check]
     finally:
-        mended = machine.run("sh", "-c", fault.mend)
-        assert mended.returncode == 0, mended.stderr
+        must(machine, "sh", "-c", fault.mend)
 
 
 def names(finding: dict[str, Any], fault: Fault) -> bool:

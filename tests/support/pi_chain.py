@@ -82,10 +82,16 @@ class Log:
         print(line, end="")
 
 
-def camera(top_k: int) -> dict[str, Any]:
+def camera(top_k: int, rate_hz: float = 5.0) -> dict[str, Any]:
     return {
         "model": f"{MODELS}/digits.tflite",
-        "source": {"kind": "v4l2", "device": CAMERA, "width": 320, "height": 180, "rate_hz": 5.0},
+        "source": {
+            "kind": "v4l2",
+            "device": CAMERA,
+            "width": 320,
+            "height": 180,
+            "rate_hz": rate_hz,
+        },
         "preprocess": {"kind": "image"},
         "postprocess": {"kind": "classify", "labels": LABELS, "top_k": top_k},
         "deadline_ms": 120_000,
@@ -109,15 +115,18 @@ def replay(runtime: str) -> dict[str, Any]:
     }
 
 
-def configuration(url: str, *, secured: bool) -> str:
+def configuration(
+    url: str, *, secured: bool, pipeline: str = "camera", rate_hz: float = 5.0
+) -> str:
     """The file of the device: where the broker is, a camera, and a board that may be plugged in."""
     text = f'device_id = "{DEVICE}"\nmetrics_interval_s = 2.0\n\n[broker]\nurl = "{url}"\n'
     if secured:
         for key, name in (("ca", "ca.crt"), ("cert", "client.crt"), ("key", "client.key")):
             text += f'{key} = "$CREDENTIALS_DIRECTORY/mqtt_{name}"\n'
     text += "\n[outbox]\ncommit_interval_ms = 1000\n"
-    text += '\n[mcus.board]\nby_id = "usb-QEMU_QEMU_USB_SERIAL_*"\n\n[pipelines.camera]\n'
-    return text + "".join(f"{key} = {toml(value)}\n" for key, value in camera(1).items())
+    text += '\n[mcus.board]\nby_id = "usb-QEMU_QEMU_USB_SERIAL_*"\n'
+    text += f"\n[pipelines.{pipeline}]\n"
+    return text + "".join(f"{key} = {toml(value)}\n" for key, value in camera(1, rate_hz).items())
 
 
 def toml(value: Any) -> str:

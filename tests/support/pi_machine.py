@@ -61,8 +61,13 @@ def disk(installed: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def models(digits: TrainedDigits, tmp_path: Path) -> dict[str, Path]:
     """The demo's model as TFLite and as WebAssembly, and its images."""
-    bench = Bench(digits, tmp_path)
-    module = tmp_path / "digits.wasm"
+    return models_of(digits, tmp_path)
+
+
+def models_of(digits: TrainedDigits, folder: Path) -> dict[str, Path]:
+    """Write the model as TFLite and as WebAssembly, and images."""
+    bench = Bench(digits, folder)
+    module = folder / "digits.wasm"
     assert selvedge.main(["convert", str(bench.model), str(module)]) == 0
     return {path.name: path for path in (bench.model, module, bench.images)}
 
