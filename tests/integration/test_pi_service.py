@@ -72,6 +72,16 @@ def test_from_inside_the_service_little_can_be_reached(serving_pi: ServingPi) ->
     assert outside["loads module"] == "done"
 
 
+def test_of_devices_only_the_listed_can_be_opened(serving_pi: ServingPi) -> None:
+    pi, devices = serving_pi.machine, ("video0", "ttyAMA0", "ttyS0", "vda", "kmsg")
+    unit = pi.must("cat", f"/lib/systemd/system/{AGENT}")
+    lines = [f"-p{line}" for line in unit.splitlines() if line.startswith("Device")]
+    tries = "; ".join(f"(exec 3<>/dev/{name}) 2>&1 || true" for name in devices)
+    told = pi.must("systemd-run", "--wait", "--pipe", "-q", *lines, "sh", "-c", tries)
+    refused = [line for line in told.splitlines() if "not permitted" in line]
+    assert [name for name in devices if f"/dev/{name}:" in "".join(refused)] == ["vda", "kmsg"]
+
+
 def test_the_agent_serves_with_nobody_but_its_broker_on_the_list(serving_pi: ServingPi) -> None:
     shown = ["systemctl", "show", AGENT, "-p", "IPAddressAllow", "-p", "IPAddressDeny"]
     told = serving_pi.machine.must(*shown).split()
