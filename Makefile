@@ -4,7 +4,7 @@
 # make firmware  the image for mps2-an386, which arm-none-eabi-gcc builds
 # make pi-test  the package on an emulated Raspberry-Pi-class machine, from its cold boot on
 # make wheel  dist/selvedge-*.whl, which installs without a compiler on any machine
-# make deb    dist/*/selvedge_*.deb for Debian 12 and 13, arm64 and amd64 (DEB="--suite bookworm")
+# make deb    dist/*/selvedge_*.deb for Debian 12 and 13, arm64, amd64, armhf (DEB="--suite bookworm")
 
 PYTHON ?= python3
 VENV := .venv

@@ -1,14 +1,13 @@
-"""`python -m deploy.emulator [--package FILE]`: an emulated Pi on this terminal."""
+"""`python -m deploy.emulator [--suite NAME] [--package FILE]`: an emulated Pi on this terminal."""
 
 import argparse
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-from deploy.emulator import image, installation
+from deploy.emulator import image, installation, qemu
 from deploy.emulator.errors import EmulatorError
-from deploy.emulator.machine import BOARD, PROGRAM
+from deploy.emulator.machine import board
 from deploy.package.errors import PackageError
 from deploy.package.targets import ARCHITECTURES, SUITES
 from deploy.package.wheels import ROOT
@@ -20,22 +19,21 @@ def main() -> int:
     """Boot a copy that is forgotten afterwards; root logs in without a password."""
     parser = argparse.ArgumentParser(description="Boot an emulated Pi on this terminal.")
     parser.add_argument("--package", type=Path, metavar="FILE", help="a .deb to be on it")
+    parser.add_argument(
+        "--suite", choices=SUITES, default="bookworm", help="%(default)s if left out"
+    )
     asked = parser.parse_args()
+    if asked.package and not asked.package.is_file():
+        parser.error(f"no package {asked.package}: make deb")
     try:
-        base = image.build(SUITES["bookworm"], ARCHITECTURES["arm64"], CACHE)
+        base = image.build(SUITES[asked.suite], ARCHITECTURES["arm64"], CACHE)
         disk = installation.build(base, asked.package, CACHE) if asked.package else base.disk
+        with tempfile.TemporaryDirectory(prefix="pi-") as folder:
+            words = board(base, disk, Path(folder), "snapshot=on")
+            return qemu.start(["-serial", "mon:stdio", *words], stdin=None).wait()
     except (PackageError, EmulatorError) as error:
         sys.stderr.write(f"emulator: {error}\n")
         return 1
-    kind = "qcow2" if asked.package else "raw"
-    with tempfile.TemporaryDirectory() as folder:
-        words = [
-            *(PROGRAM, "-kernel", str(base.kernel.image), "-initrd", str(base.initial)),
-            *("-drive", f"file={disk},if=none,id=disk,format={kind},snapshot=on"),
-            *("-chardev", f"socket,id=agent,path={folder}/agent,server=on,wait=off"),
-            *("-serial", "mon:stdio", *BOARD),
-        ]
-        return subprocess.run(words, check=False).returncode
 
 
 if __name__ == "__main__":

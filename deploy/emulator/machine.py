@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
+from deploy.emulator import qemu
 from deploy.emulator.errors import EmulatorError
 from deploy.emulator.guest_agent import GuestAgent
 from deploy.emulator.image import Base, make_disk
 from deploy.emulator.monitor import Monitor
 
-PROGRAM = "qemu-system-aarch64"
 HOST = "10.0.2.2"
 """This machine's loopback, as seen from inside."""
 NEIGHBOUR = "10.0.2.100:7"
@@ -57,25 +57,18 @@ class Machine:
     """
 
     def __init__(self, base: Base, disk: Path, *, restores: bool = False) -> None:
-        if shutil.which(PROGRAM) is None:
-            raise EmulatorError(f"{PROGRAM} is not installed: apt install qemu-system-arm")
         self._folder = tempfile.TemporaryDirectory(prefix="pi-")
         folder = Path(self._folder.name)
         self.console = folder / "console"
-        words = [PROGRAM, *_lines(base, folder)]
-        kind = "qcow2" if disk.suffix == ".qcow2" else "raw"
-        words += ["-drive", f"file={disk},if=none,id=disk,format={kind},cache=writeback"]
-        words += BOARD
+        words = [
+            *("-serial", f"file:{self.console}"),
+            *("-qmp", f"unix:{folder / 'monitor'},server=on,wait=off"),
+            *board(base, disk, folder, "cache=writeback"),
+        ]
         if restores:
             words += ["-loadvm", SAVED]
         self._log = (folder / "qemu").open("w+b")
-        self._process = subprocess.Popen(
-            # It shall not outlive whoever started it, even if that is killed.
-            ["setpriv", "--pdeathsig", "KILL", *words],
-            stdin=subprocess.DEVNULL,
-            stdout=self._log,
-            stderr=subprocess.STDOUT,
-        )
+        self._process = qemu.start(words, output=self._log)
         self.pid = self._process.pid
         try:
             self.monitor = Monitor(folder / "monitor")
@@ -205,11 +198,17 @@ class Machine:
         self._folder.cleanup()
 
 
-def _lines(base: Base, folder: Path) -> list[str]:
-    """What connects the board to files of this machine."""
+def board(base: Base, disk: Path, folder: Path, manner: str) -> list[str]:
+    """Words for a machine with this disk; its guest agent is heard at `folder / "agent"`.
+
+    Args:
+        disk: raw or qcow2 by its suffix.
+        manner: how it is written to, in QEMU's words.
+    """
+    kind = "qcow2" if disk.suffix == ".qcow2" else "raw"
     return [
         *("-kernel", str(base.kernel.image), "-initrd", str(base.initial)),
-        *("-serial", f"file:{folder / 'console'}"),
-        *("-qmp", f"unix:{folder / 'monitor'},server=on,wait=off"),
+        *("-drive", f"file={disk},if=none,id=disk,format={kind},{manner}"),
         *("-chardev", f"socket,id=agent,path={folder / 'agent'},server=on,wait=off"),
+        *BOARD,
     ]

@@ -43,6 +43,9 @@ def fetch(names: list[str], suite: str, architecture: str, folder: Path) -> Path
     for package in sorted(own.glob("*.deb")):
         run(["dpkg-deb", "-x", str(package), str(made)], own)
         package.unlink()
+    for name in ("bin", "lib", "sbin"):  # since Debian 13 packages name where these links lead to
+        if not (made / name).exists() and (made / "usr" / name).exists():
+            (made / name).symlink_to(f"usr/{name}")
     made.rename(root)
     return root
 

@@ -1,6 +1,7 @@
 """For whom packages are built: a release of Debian, and an architecture."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +28,14 @@ class Architecture:
         machine: what `platform.machine()` says there.
         triplet: Debian's name of it in paths.
         zig: the compiler's name of it.
+        of_debian: Debian's packages of what has no wheel for such a machine, by its distribution.
     """
 
     debian: str
     machine: str
     triplet: str
     zig: str
+    of_debian: Mapping[str, str] = field(default_factory=dict)
 
 
 SUITES = {
@@ -44,6 +47,14 @@ ARCHITECTURES = {
     for architecture in (
         Architecture("amd64", "x86_64", "x86_64-linux-gnu", "x86_64-linux-gnu"),
         Architecture("arm64", "aarch64", "aarch64-linux-gnu", "aarch64-linux-gnu"),
+        Architecture(
+            *("armhf", "armv7l", "arm-linux-gnueabihf", "arm-linux-gnueabihf"),
+            {
+                "numpy": "python3-numpy",
+                "pillow": "python3-pil",
+                "cffi": "python3-cffi-backend",
+            },
+        ),
     )
 }
 

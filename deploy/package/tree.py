@@ -41,7 +41,7 @@ def build(root: Path, suite: Suite, architecture: Architecture, wheel: Path, cac
     wheels.install(suite, architecture, wheel, site)
     wasm3.install(suite, architecture, site, cache)
     _leave_out(site, architecture)
-    _write_venv(root / HOME, suite)
+    _write_venv(root / HOME, suite, architecture)
     link = root / "usr/bin/selvedge"
     link.parent.mkdir(parents=True)
     link.symlink_to(f"/{HOME}/bin/selvedge")
@@ -77,12 +77,14 @@ def _is_there(site: Path, line: str) -> bool:
     return not name.startswith("../") and (site / name).exists()
 
 
-def _write_venv(home: Path, suite: Suite) -> None:
+def _write_venv(home: Path, suite: Suite, architecture: Architecture) -> None:
     (home / "bin").mkdir()
     for name in ("python3", "python"):
         (home / "bin" / name).symlink_to("/usr/bin/python3")
-    words = ("home = /usr/bin", "include-system-site-packages = false", f"version = {suite.python}")
-    (home / "pyvenv.cfg").write_text("\n".join((*words, "")))
+    others = "true" if architecture.of_debian else "false"
+    (home / "pyvenv.cfg").write_text(
+        f"home = /usr/bin\ninclude-system-site-packages = {others}\nversion = {suite.python}\n"
+    )
     script = home / "bin/selvedge"
     script.write_text(SCRIPT)
     script.chmod(0o755)

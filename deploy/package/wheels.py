@@ -23,9 +23,13 @@ def install(suite: Suite, architecture: Architecture, wheel: Path, site: Path) -
     Raises:
         PackageError: a wheel is not to be had for this machine.
     """
-    wanted = [str(each) for each in requirements(suite, architecture)]
+    wanted = requirements(suite, architecture)
     words = ["install", "--no-compile", "--no-warn-conflicts", "--target", str(site)]
-    _pip([*words, *_machine(suite, architecture), *wanted])
+    if architecture.of_debian:
+        # What these need in turn is among them, or Debian's: pip would look for wheels of that.
+        words.append("--no-deps")
+        wanted = [each for each in wanted if each.name not in architecture.of_debian]
+    _pip([*words, *_machine(suite, architecture), *map(str, wanted)])
     _pip([*words, *_machine(suite, architecture), "--no-deps", "--no-index", str(wheel)])
 
 

@@ -1,31 +1,32 @@
 """32-bit Pis: the engine, the runtimes and the agent's own parts under user-mode emulation."""
 
+import json
 import os
 import platform
 import shutil
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import selvedge
-from deploy.package import debian_archive, wasm3
+from broker.contract.version import VERSION
+from deploy.package import debian_archive
+from deploy.package.archive import build
 from deploy.package.commands import run
-from deploy.package.targets import SUITES, Architecture
+from deploy.package.targets import ARCHITECTURES, SUITES, Suite
 from deploy.package.wheels import ROOT, own_wheel
 from tests.support.agents import TrainedDigits
 
 EMULATOR = "qemu-arm-static"
-SUITE = SUITES["bookworm"]
-ARMHF = Architecture("armhf", "armv7l", "arm-linux-gnueabihf", "arm-linux-gnueabihf")
-PYTHON = ("python3", "python3-numpy", "python3-pil", "python3-paho-mqtt", "python3-serial")
-WHEELS = ("tflite-runtime==2.14.0", "tflite>=2.18", "flatbuffers>=23.5.26")
+ARMHF = ARCHITECTURES["armhf"]
 ANSWERS = ROOT / "tests/support/machine_answers.py"
 CACHE = ROOT / ".cache/armhf"
-RUNTIMES = ("tflite", "wasm3", "host")
+PACKAGES = ROOT / ".cache/package"
+RUNTIMES = {"bookworm": {"tflite", "wasm3", "host"}, "trixie": {"wasm3", "host"}}
+"""TensorFlow Lite has no wheel for 32 bits and a Python newer than 3.11."""
 FORMS = {"wasm3": "wasm", "host": "plan"}
 """What a model is converted into for a runtime of ours."""
 TFLITE_STEPS = 2
@@ -36,15 +37,29 @@ ALTERNATIVES = ("blas", "lapack")
 
 
 class Armhf:
-    """A Debian for ARMv7 with Python, unpacked; each program is translated as it runs."""
+    """A Debian for ARMv7 with our package, unpacked; each program is translated as it runs.
 
-    def __init__(self, root: Path, site: Path) -> None:
-        self.root, self.site = root, site
+    Attributes:
+        brought: what apt brings along for the package, with versions.
+    """
+
+    def __init__(self, suite: Suite, package: Path, folder: Path) -> None:
+        self.suite = suite
+        cache = CACHE / suite.name
+        newest = debian_archive.versions([str(package)], suite.name, ARMHF.debian, cache)
+        self.brought = {name: one for name, one in newest.items() if name != "selvedge"}
+        self.root = debian_archive.fetch(
+            list(self.brought), suite.name, ARMHF.debian, cache / "python"
+        )
+        run(["dpkg-deb", "-x", str(package), str(folder)])
+        self.home = folder / "opt/selvedge"
 
     def python(self, *words: str) -> subprocess.CompletedProcess[str]:
         libraries = self.root / "usr/lib/arm-linux-gnueabihf"
+        site = self.home / f"lib/python{self.suite.python}/site-packages"
         inside = {
-            "PYTHONPATH": f"{self.site}:{self.root}/usr/lib/python3/dist-packages",
+            # As the package's Python finds them: first its own, then Debian's.
+            "PYTHONPATH": f"{site}:{self.root}/usr/lib/python3/dist-packages",
             "PYTHONDONTWRITEBYTECODE": "1",
             "LD_LIBRARY_PATH": ":".join(str(libraries / name) for name in ALTERNATIVES),
         }
@@ -60,20 +75,18 @@ class Armhf:
 
 
 @pytest.fixture(scope="module")
-def armhf(tmp_path_factory: pytest.TempPathFactory) -> Armhf:
+def wheel() -> Path:
+    return own_wheel(PACKAGES)
+
+
+@pytest.fixture(scope="module", params=RUNTIMES)
+def armhf(
+    request: pytest.FixtureRequest, wheel: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Armhf:
     assert shutil.which(EMULATOR), "apt install qemu-user-static"
-    newest = debian_archive.versions(list(PYTHON), SUITE.name, ARMHF.debian, CACHE)
-    root = debian_archive.fetch(list(newest), SUITE.name, ARMHF.debian, CACHE / "python")
-    site = tmp_path_factory.mktemp("armhf") / "site"
-    site.mkdir()
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    pip += ["--no-deps", "--no-compile", "--only-binary=:all:", "--target", str(site)]
-    pip += ["--implementation", "cp", "--python-version", SUITE.python]
-    run([*pip, f"--platform=manylinux_2_34_{ARMHF.machine}", *WHEELS])
-    with zipfile.ZipFile(own_wheel(ROOT / ".cache/package")) as wheel:
-        wheel.extractall(site)
-    wasm3.install(SUITE, ARMHF, site, ROOT / ".cache/package")
-    return Armhf(root, site)
+    suite, folder = SUITES[request.param], tmp_path_factory.mktemp("armhf")
+    package = build(suite, ARMHF, wheel, PACKAGES, folder, compression="none")
+    return Armhf(suite, package, folder / "unpacked")
 
 
 def test_it_is_another_machine(armhf: Armhf) -> None:
@@ -82,7 +95,27 @@ def test_it_is_another_machine(armhf: Armhf) -> None:
     assert platform.machine() != told.stdout.split()[0]
 
 
-@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_apt_finds_all_that_it_needs(armhf: Armhf) -> None:
+    assert {"python3", *ARMHF.of_debian.values()} <= set(armhf.brought)
+    assert "include-system-site-packages = true" in (armhf.home / "pyvenv.cfg").read_text()
+
+
+def test_its_commands_run(armhf: Armhf, tmp_path: Path) -> None:
+    told = armhf.python(str(armhf.home / "bin/selvedge"), "--version")
+    assert told.stdout.split()[-1] == VERSION, told.stderr
+    doctor = armhf.python(str(armhf.home / "bin/selvedge"), "doctor", "--json")
+    assert set(json.loads(doctor.stdout)["runtimes"]) == RUNTIMES[armhf.suite.name], doctor.stderr
+    # Certificates are made by a wheel that leans on a package of Debian's.
+    fleet = ("broker", "init", str(tmp_path / "fleet"), "--host", "localhost")
+    told = armhf.python(str(armhf.home / "bin/selvedge"), *fleet)
+    assert told.returncode == 0, told.stderr
+
+
+@pytest.mark.parametrize(
+    ("armhf", "runtime"),
+    [(suite, runtime) for suite, runtimes in RUNTIMES.items() for runtime in sorted(runtimes)],
+    indirect=["armhf"],
+)
 def test_outputs_are_those_of_this_machine(
     armhf: Armhf, digits: TrainedDigits, tmp_path: Path, runtime: str
 ) -> None:

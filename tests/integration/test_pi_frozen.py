@@ -13,16 +13,13 @@ from deploy.emulator.machine import HOST, Machine
 from tests.support.pi_chain import AGENT, DEVICE, PATIENCE_S, Watch, journal
 from tests.support.pi_machine import configure
 from tests.support.pi_power import PIPELINE, configuration, instance, serves
+from tests.support.service_machine import of_unit
 
 WATCHDOG_S = 20
 DEADLINE_MS = 5000
 SOON = f"[Service]\nWatchdogSec={WATCHDOG_S}\nRestartSec=0\n"
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="file systems are made by root")
-
-
-def of_unit(pi: Machine, name: str) -> str:
-    return pi.must("systemctl", "show", "--value", "-p", name, AGENT).strip()
 
 
 def pipelines(pi: Machine) -> list[str]:
@@ -57,15 +54,15 @@ def test_what_freezes_is_started_anew(
         eventually(pi, lambda: child not in pipelines(pi) and len(pipelines(pi)) == 1)
         before = len(watch.of(PIPELINE))
         watch.wait(lambda: len(watch.of(PIPELINE)) > before + 20, PATIENCE_S)
-        assert of_unit(pi, "NRestarts") == "0"
+        assert of_unit(pi.agent, "NRestarts") == "0"
 
         # The main process stands still: systemd ends it, and starts the service anew.
-        main = of_unit(pi, "MainPID")
+        main = of_unit(pi.agent, "MainPID")
         last = instance(watch)
         pi.must("kill", "-STOP", main)
-        eventually(pi, lambda: of_unit(pi, "NRestarts") == "1")
+        eventually(pi, lambda: of_unit(pi.agent, "NRestarts") == "1")
         serves(watch, last)
-        assert of_unit(pi, "MainPID") not in (main, "0")
+        assert of_unit(pi.agent, "MainPID") not in (main, "0")
         told = pi.must("journalctl", "-u", AGENT, "--no-pager", "-o", "cat")
         assert "Watchdog timeout" in told
         assert watch.status(DEVICE) is not None

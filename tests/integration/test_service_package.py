@@ -9,25 +9,19 @@ import pytest
 
 from broker.contract.version import VERSION
 from deploy.guest.namespace import NamespaceMachine
-from deploy.package.control import package_version
 from deploy.package.targets import SUITES, Suite
 from deploy.package.wheels import ROOT
+from tests.support.package_life import changes_and_goes, is_active, newer_than
 from tests.support.service_machine import (
     AGENT,
     RUNTIMES,
     Workshop,
-    eventually,
     hear,
-    install,
     journal,
     needs_root,
     of_unit,
-    packed,
     serving,
-    unpacked,
 )
-
-NEWER = "99.0"
 
 pytestmark = needs_root
 
@@ -43,10 +37,6 @@ def machine(
 ) -> Iterator[NamespaceMachine]:
     with serving(workshop, suite.name, tmp_path_factory.mktemp("machine")) as machine:
         yield machine
-
-
-def is_active(machine: NamespaceMachine) -> bool:
-    return eventually(lambda: of_unit(machine, "ActiveState") == "active", 30)
 
 
 def test_it_serves_under_every_runtime(machine: NamespaceMachine, suite: Suite) -> None:
@@ -106,48 +96,6 @@ def test_it_is_upgraded_not_downgraded_removed_and_purged(
     machine: NamespaceMachine, suite: Suite, workshop: Workshop, tmp_path: Path
 ) -> None:
     package = workshop.package(suite.name)
-    present, next_one = (package_version(each, suite) for each in (VERSION, NEWER))
-    # The same files under another number: what counts here are the scripts.
-    folder = unpacked(package, tmp_path / "unpacked")
-    for name in ("control", "preinst"):
-        text = (folder / "DEBIAN" / name).read_text()
-        (folder / "DEBIAN" / name).write_text(text.replace(present, next_one))
-    newer = packed(folder, tmp_path / f"selvedge_{NEWER}_amd64.deb")
-    kept = machine.root / "var/lib/private/selvedge/kept"
-    kept.write_text("state")
-    configured = (machine.root / "etc/selvedge/agent.toml").read_text()
-
-    install(machine, newer, "--force-confold")
-    assert kept.read_text() == "state"
-    assert (machine.root / "etc/selvedge/agent.toml").read_text() == configured
-    assert is_active(machine), journal(machine)
-
-    refused = machine.run("dpkg", "-i", "--force-depends", f"/root/{package.name}")
-    assert refused.returncode != 0
-    assert f"the state of {next_one}" in refused.stderr
-    assert next_one in machine.run("dpkg", "-s", "selvedge").stdout
-    assert is_active(machine), journal(machine)
-
-    script = ("sh", "/var/lib/dpkg/info/selvedge.preinst", "upgrade", "100.0")
-    assert machine.run(*script).returncode == 1
-    assert machine.run("env", "SELVEDGE_DOWNGRADE=1", *script).returncode == 0
-
-    removed = machine.run("dpkg", "--remove", "selvedge")
-    assert removed.returncode == 0, removed.stderr
-    assert not (machine.root / "opt/selvedge").exists()
-    assert machine.run("pgrep", "-f", "selvedge").stdout == ""
-    assert (machine.root / "etc/selvedge/agent.toml").read_text() == configured
-    assert kept.read_text() == "state"
-    refused = machine.run("dpkg", "-i", "--force-depends", f"/root/{package.name}")
-    assert f"the state of {next_one}" in refused.stderr
-
-    machine.run("rm", "-f", f"/root/{package.name}", f"/root/{newer.name}")
-    purged = machine.run("dpkg", "--purge", "selvedge")
-    assert purged.returncode == 0, purged.stderr
-    left = machine.run("find", "/", "-xdev", "-name", "*selvedge*", "-not", "-path", "/proc/*")
-    strangers = [
-        line
-        for line in left.stdout.splitlines()
-        if not line.startswith(("/var/log", "/var/lib/dpkg/info", "/sys", "/run/log"))
-    ]
-    assert strangers == [], strangers
+    newer = newer_than(package, suite, tmp_path)
+    shutil.copy(newer, machine.root / "root")
+    changes_and_goes(machine, suite, f"/root/{package.name}", f"/root/{newer.name}")

@@ -12,7 +12,7 @@ from deploy.emulator import image, installation
 from deploy.emulator.image import Base
 from deploy.emulator.machine import Machine
 from deploy.package.archive import build
-from deploy.package.targets import ARCHITECTURES, SUITES
+from deploy.package.targets import ARCHITECTURES, SUITES, Suite
 from deploy.package.wheels import ROOT, own_wheel
 from tests.support.agents import Bench, TrainedDigits
 
@@ -29,12 +29,18 @@ def base() -> Base:
 
 
 @pytest.fixture(scope="session")
-def installed(base: Base) -> Path:
+def deb() -> Path:
+    """The package of this tree."""
+    return package(SUITE)
+
+
+@pytest.fixture(scope="session")
+def installed(base: Base, deb: Path) -> Path:
     """A disk with the package, and the state of the machine right after its installation."""
-    return installation.build(base, package(), CACHE)
+    return installation.build(base, deb, CACHE)
 
 
-def package() -> Path:
+def package(suite: Suite) -> Path:
     """The package of this tree; an older one is taken when nothing that it is made of changed."""
     wheel = own_wheel(PACKAGES)
     digest = hashlib.sha256()
@@ -45,9 +51,9 @@ def package() -> Path:
         for path in sorted((ROOT / "deploy" / folder).glob("*.*")):
             digest.update(path.read_bytes())
     digest.update((ROOT / "pyproject.toml").read_bytes())
-    kept = CACHE / f"package-{digest.hexdigest()[:12]}.deb"
+    kept = CACHE / f"package-{suite.name}-{digest.hexdigest()[:12]}.deb"
     if not kept.exists():
-        made = build(SUITE, ARCHITECTURE, wheel, PACKAGES, CACHE / "making", compression="none")
+        made = build(suite, ARCHITECTURE, wheel, PACKAGES, CACHE / "making", compression="none")
         made.rename(kept)
     return kept
 

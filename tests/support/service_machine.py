@@ -24,6 +24,7 @@ from deploy.package.archive import build
 from deploy.package.targets import ARCHITECTURES, SUITES
 from deploy.package.wheels import ROOT, download, own_wheel
 from tests.support.agents import LABELS, TrainedDigits
+from tests.support.any_machine import AnyMachine
 
 CACHE = ROOT / ".cache"
 ARCHITECTURE = ARCHITECTURES["amd64"]
@@ -236,12 +237,12 @@ def restart(machine: NamespaceMachine) -> None:
     assert told.returncode == 0, journal(machine)
 
 
-def of_unit(machine: NamespaceMachine, name: str) -> str:
+def of_unit(machine: AnyMachine, name: str) -> str:
     """A property of the agent's unit."""
     return machine.run("systemctl", "show", "--value", "-p", name, AGENT).stdout.strip()
 
 
-def journal(machine: NamespaceMachine) -> str:
+def journal(machine: AnyMachine) -> str:
     """The last words of broker and agent."""
     return machine.run("journalctl", "-u", "selvedge-*", "--no-pager", "-n", "40").stdout
 
