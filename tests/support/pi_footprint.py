@@ -1,9 +1,7 @@
 """What the service takes of an emulated Pi: memory of each process, and room on the disk."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from deploy.emulator.machine import Machine
 
@@ -43,32 +41,8 @@ class Footprint:
     folders_kb: dict[str, int]
 
     def as_json(self) -> str:
-        """For a file."""
+        """For the log."""
         return json.dumps(asdict(self), indent=1)
-
-    def rows(self) -> dict[str, float]:
-        """What the table in the docs shows, in MB: proportional set sizes, and folders."""
-        shares = {f"PSS, {one.name}": one.pss_kb for one in self.processes}
-        folders = {path: size for path, size in self.folders_kb.items() if size >= 100}
-        rows = shares | {"all, as the control group counts them": self.group_kb} | folders
-        return {name: round(kb / 1024, 1) for name, kb in rows.items()}
-
-
-def read(path: Path) -> Footprint:
-    """One that was kept in a file."""
-    tree = json.loads(path.read_text())
-    processes = [Process(**each) for each in tree.pop("processes")]
-    return Footprint(processes, **tree)
-
-
-def table(footprints: Mapping[str, Footprint]) -> str:
-    """A column for each machine, as Markdown; a dash where it has no such process."""
-    columns = {name: one.rows() for name, one in footprints.items()}
-    lines = ["| MB | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
-    for row in dict.fromkeys(row for rows in columns.values() for row in rows):
-        cells = [str(rows.get(row, "–")) for rows in columns.values()]
-        lines.append(f"| {row} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
 
 
 def measure(pi: Machine) -> Footprint:
