@@ -91,3 +91,11 @@ def configure(pi: Machine, files: dict[str, Path], text: str) -> None:
                 place, mode = MODELS, "644"
             pi.must("install", "-m", mode, f"{stick}/{name}", place)
     pi.agent.write("/etc/selvedge/agent.toml", text.encode())
+
+
+def prepare(base: Base, disk: Path, files: dict[str, Path], text: str) -> None:
+    """Configure the Pi that was installed on a disk, and shut it down: the next boot serves."""
+    with Machine(base, disk, restores=True) as pi:
+        pi.wait_until_up()
+        configure(pi, files, text)
+        pi.shut_down()

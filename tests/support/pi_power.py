@@ -23,7 +23,7 @@ from deploy.package.commands import run
 from tests.support.agents import LABELS
 from tests.support.mqtt_ear import Key, MqttEar
 from tests.support.pi_chain import DEVICE, PATIENCE_S, Log, Watch, toml
-from tests.support.pi_machine import CACHE, MODELS, configure
+from tests.support.pi_machine import CACHE, MODELS, prepare
 
 PIPELINE = "digits"
 RATE_HZ = 20.0
@@ -70,10 +70,7 @@ def cut_again_and_again(
         TcpProxy(broker.address.port, overhear=ear.hear) as cable,
         Watch(broker.address.port) as watch,
     ):
-        with Machine(base, disk, restores=True) as pi:
-            pi.wait_until_up()
-            configure(pi, models, configuration(f"mqtt://{HOST}:{cable.port}"))
-            pi.shut_down()
+        prepare(base, disk, models, configuration(f"mqtt://{HOST}:{cable.port}"))
         stored: set[Key] = set()
         for _ in range(cuts):
             last = instance(watch)
