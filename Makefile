@@ -60,7 +60,8 @@ wheel: $(VENV)/bin/python
 
 pi-test: packages $(VENV)/.dev
 	$(BIN)/python -m pytest -s tests/integration/test_pi.py tests/integration/test_pi_frozen.py \
-	  tests/integration/test_pi_power.py tests/integration/test_pi_service.py \
+	  tests/integration/test_pi_package.py tests/integration/test_pi_power.py \
+	  tests/integration/test_pi_service.py tests/integration/test_pi_terminal.py \
 	  tests/integration/test_armhf.py --durations=10
 
 firmware:
