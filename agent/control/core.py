@@ -151,6 +151,7 @@ class Agent:
                 return self._tick(now)
             case Overflowed():
                 self._counters.rejected += event.count
+                self._subscriptions.overflowed(now)
         return []
 
     def due_ms(self) -> int:
@@ -158,6 +159,7 @@ class Agent:
         dues = [
             self._timetable.due_ms(linked=self._linked),
             self._outbox.due_ms(),
+            self._subscriptions.due_ms,
             self._children.due_ms(),
             self._end_due_ms if self._ending else None,
             *(part.due_ms() for part in self._parts),
@@ -187,6 +189,7 @@ class Agent:
 
     def _link_down(self, event: LinkDown) -> list[Action]:
         self._linked = False
+        self._subscriptions.lost()
         actions: list[Action] = [Log("warning", f"no broker: {event.reason}")]
         if event.taken_over:
             actions.append(End(self._presence.clash(self._identity.device)))
@@ -269,7 +272,7 @@ class Agent:
         return self._children.ended(event, now)
 
     def _tick(self, now: Now) -> list[Action]:
-        actions = self._children.tick(now)
+        actions = [*self._children.tick(now), *self._subscriptions.tick(now)]
         self._timetable.note_change(now)
         self._outbox.tend(now.monotonic_ms)
         return actions + self._timetable.tick(now, linked=self._linked)

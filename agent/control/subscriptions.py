@@ -56,7 +56,8 @@ class Subscriptions:
     """What one device always reads, and what its sources do."""
 
     def __init__(self, topics: Topics, device: str) -> None:
-        self._filters = Filters()
+        self._own, self._fed = Filters(), Filters()
+        self._linked = False
         self._always = {
             topics.filter(StatusChannel, device=device),
             topics.filter(DesiredChannel, device=device),
@@ -65,11 +66,32 @@ class Subscriptions:
             topics.filter(McuStatusChannel, device=device),
         }
 
+    @property
+    def due_ms(self) -> int | None:
+        """When a `tick` has something to do, on the monotonic clock."""
+        return self._own.due_ms
+
+    def lost(self) -> None:
+        """There is no link."""
+        self._linked = False
+        self._own.lost()
+        self._fed.lost()
+
     def afresh(self, fed: set[str]) -> list[Action]:
-        """Ask for everything; `fed` are the topics that sources read."""
-        self._filters.lost()
-        return self.change(fed)
+        """Ask a new link for everything; `fed` are the topics that sources read."""
+        self.lost()
+        self._linked = True
+        return [*self._own.change(self._always), *self.change(fed)]
 
     def change(self, fed: set[str]) -> list[Action]:
         """Ask for what is new and give up what is no longer read."""
-        return self._filters.change(self._always | fed)
+        return self._fed.change(fed - self._always)
+
+    def overflowed(self, now: Now) -> None:
+        """Messages were dropped: a configuration or a command may be among them."""
+        if self._linked:
+            self._own.overflowed(now)
+
+    def tick(self, now: Now) -> list[Action]:
+        """Ask again when it is time, but not for what sensors said: that is not retained for us."""
+        return self._own.change(self._always) if self._own.tick(now) else []
