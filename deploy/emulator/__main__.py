@@ -25,6 +25,7 @@ def main() -> int:
     asked = parser.parse_args()
     if asked.package and not asked.package.is_file():
         parser.error(f"no package {asked.package}: make deb")
+    sys.stderr.write("emulator: what is not in the cache yet takes some minutes, without a word\n")
     try:
         base = image.build(SUITES[asked.suite], ARCHITECTURES["arm64"], CACHE)
         disk = installation.build(base, asked.package, CACHE) if asked.package else base.disk
