@@ -184,8 +184,7 @@ def test_arecord_dies_with_its_parent(tmp_path):
     script = (
         "import os, time\n"
         "from agent.config.sources import AlsaSource as Config\n"
-        "from agent.sources.adapters import alsa
-from agent.sources.adapters.alsa import AlsaSource\n"
+        "from agent.sources.adapters.alsa import AlsaSource\n"
         "source = AlsaSource(Config('alsa', 'known'), time.monotonic_ns)\n"
         "print(source._stream.pid, flush=True)\n"
         "os.kill(os.getpid(), 9)\n"
