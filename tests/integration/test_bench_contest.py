@@ -17,6 +17,7 @@ from benchmarks.peers.wire_meter import Crossed, WireMeter
 from broker.contract.federated.codecs.spec import CodecSpec
 from tests.support.brokers import eventually
 
+PARTS = ("learner", "trainer")
 TAKE = "import sys, time; held = bytearray(b'x') * int(sys.argv[1]); time.sleep(60)"
 
 
@@ -31,8 +32,11 @@ def test_real_agents_learn_and_every_byte_is_counted():
     spare = 4000 + 300 * max(told["rounds_s"])
     assert size < told["up_bytes"] < size + spare
     assert size < told["down_bytes"] < size + spare
-    # A trainer that is just being forked still has the learner's name.
-    assert "agent.learning.learner.app" in told["client"]["processes"]
+    processes = told["client"]["processes"]
+    assert "agent.learning.learner.app" in processes
+    # Its trainer, which has the learner's name until it has become itself.
+    assert len(processes) > 2
+    assert set(processes) <= {"selvedge agent", *(f"agent.learning.{one}.app" for one in PARTS)}
     assert 10 < told["client"]["alone_mb"] <= told["client"]["rss_mb"]
     (ratio,) = beside_flower.ratios([told, told | {"system": "flower"}])
     assert ratio["both_ways_bytes"] == ratio["round_time"] == 1

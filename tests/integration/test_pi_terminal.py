@@ -72,7 +72,7 @@ def test_one_logs_in_and_switches_it_off(base: Base) -> None:
         terminal.until("login: ")
         terminal.type("root")
         terminal.until("# ")
-        terminal.type("echo $(uname -m) >/root/note; cat /root/note")
+        terminal.type("echo $(uname -m) >/var/tmp/note; cat /var/tmp/note")
         terminal.until("aarch64")
         terminal.type("poweroff")
         terminal.drain()

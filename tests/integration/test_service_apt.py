@@ -36,11 +36,11 @@ def test_apt_installs_and_removes_it(suite: str, workshop: Workshop, tmp_path: P
     made = minimal.build(suite, ARCHITECTURE.debian, wanted, CACHE / "guest")
     package = workshop.package(suite)
     with copied(made, tmp_path / "machine") as root, running(root) as debian:
-        (root / "root" / package.name).write_bytes(package.read_bytes())
+        (root / "srv" / package.name).write_bytes(package.read_bytes())
         assert debian.run("which", "python3").returncode == 1
         assert left(debian) == []
 
-        must(debian, *APT, "install", f"/root/{package.name}", timeout_s=APT_S)
+        must(debian, *APT, "install", f"/srv/{package.name}", timeout_s=APT_S)
         assert must(debian, "selvedge", "--version").split()[-1] == VERSION
         assert must(debian, "systemctl", "is-enabled", AGENT) == "enabled\n"
         assert is_active(debian), journal(debian)

@@ -72,13 +72,13 @@ def test_what_lies_where(machine: NamespaceMachine, suite: Suite) -> None:
 
 
 def test_the_script_for_systems_without_apt_leaves_it_alone(machine: NamespaceMachine) -> None:
-    shutil.copy(ROOT / "deploy/install.sh", machine.root / "root")
+    shutil.copy(ROOT / "deploy/install.sh", machine.root / "srv")
     for options in ((), ("--uninstall",)):
-        refused = machine.run("sh", "/root/install.sh", *options)
+        refused = machine.run("sh", "/srv/install.sh", *options)
         assert refused.returncode == 6
         assert "the package selvedge is installed" in refused.stderr
     assert (machine.root / "opt/selvedge").is_dir()
-    (machine.root / "root/install.sh").unlink()
+    (machine.root / "srv/install.sh").unlink()
 
 
 def test_an_upgrade_leaves_a_service_off_that_was_switched_off(machine: NamespaceMachine) -> None:
@@ -97,5 +97,5 @@ def test_it_is_upgraded_not_downgraded_removed_and_purged(
 ) -> None:
     package = workshop.package(suite.name)
     newer = newer_than(package, suite, tmp_path)
-    shutil.copy(newer, machine.root / "root")
-    changes_and_goes(machine, suite, f"/root/{package.name}", f"/root/{newer.name}")
+    shutil.copy(newer, machine.root / "srv")
+    changes_and_goes(machine, suite, f"/srv/{package.name}", f"/srv/{newer.name}")

@@ -149,11 +149,11 @@ def machine(
 
 def install(machine: NamespaceMachine, package: Path, *options: str) -> str:
     """Install a package; dpkg's own words."""
-    shutil.copy(package, machine.root / "root")
+    shutil.copy(package, machine.root / "srv")
     # The guest is made of unpacked packages: its dpkg does not know that Python is there.
     told = machine.run(
         *("dpkg", "-i", "--force-depends", "--force-unsafe-io", *options),
-        f"/root/{package.name}",
+        f"/srv/{package.name}",
         timeout_s=300,
     )
     assert told.returncode == 0, told.stderr
